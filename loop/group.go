@@ -52,7 +52,7 @@ func NewGroup(c Config, host func(*Loop) Host) (*Group, error) {
 	for id := range c.Loops {
 		l, err := newLoop(g, id)
 		if err != nil {
-			g.abandon()
+			g.Abandon()
 			return nil, fmt.Errorf("open loop %d: %w", id, err)
 		}
 		g.loops = append(g.loops, l)
@@ -63,8 +63,8 @@ func NewGroup(c Config, host func(*Loop) Host) (*Group, error) {
 	return g, nil
 }
 
-// abandon closes loops that never ran.
-func (g *Group) abandon() {
+// Abandon closes a group that was never started.
+func (g *Group) Abandon() {
 	for _, l := range g.loops {
 		l.shut()
 	}
