@@ -1,5 +1,7 @@
 package parser
 
+import "bytes"
+
 // How many fields the arguments of a verb have at most.
 const (
 	publishFieldsMax     = 4 // HPUB subject reply header-size total-size
@@ -20,7 +22,8 @@ type field struct{ from, to int }
 // of returns the field as a view that cannot grow into what stands behind it.
 func (f field) of(args []byte) []byte { return args[f.from:f.to:f.to] }
 
-// split finds the fields of args, which are separated by runs of SP and TAB.
+// split finds the fields of args, which are separated by runs of SP and TAB. A
+// bare CR is reported before anything else that is wrong.
 func split(args []byte, fields []field) (count int) {
 	for at := 0; ; {
 		for at < len(args) && (args[at] == ' ' || args[at] == '\t') {
@@ -42,6 +45,9 @@ func split(args []byte, fields []field) (count int) {
 			at++
 		}
 		if count == len(fields) {
+			if bytes.IndexByte(args[at:], '\r') >= 0 {
+				return bareCR
+			}
 			return tooManyFields
 		}
 		fields[count] = field{from, at}

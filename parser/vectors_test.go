@@ -89,6 +89,7 @@ var vectors = []vector{
 	{name: "cr in size", in: "PUB abc 1\r0\r\n", kind: UnknownOperation, nats: natsSilent},
 	{name: "cr in subject", in: "PUB a\rc 10\n", kind: UnknownOperation, nats: natsOpen},
 	{name: "cr first", in: "PUB \rabc 10\r\n", kind: UnknownOperation, nats: natsOpen},
+	{name: "cr behind too many", in: "PUB a b c d e \r1\n", kind: UnknownOperation, nats: natsSilent},
 	{name: "cr cr lf", in: "PUB abc 10\r\r\n", kind: UnknownOperation, nats: natsSilent},
 	{name: "cr blank lf", in: "PUB abc 10\r \n", kind: UnknownOperation, nats: natsSilent},
 	{name: "cr in hpub", in: "HPUB abc\r 2 10\r\n", kind: UnknownOperation, nats: natsOpen},
