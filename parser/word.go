@@ -19,8 +19,7 @@ type word struct {
 
 	// Derived from text by prepare.
 	next  uint8  // index of the next word with the same first byte, 0 when there is none
-	fold  uint64 // what makes its letters lower case
-	mask  uint64 // its bytes
+	mask  uint64 // where its bytes are in 8
 	value uint64 // the bytes themselves
 }
 
@@ -45,14 +44,11 @@ func prepare(table [wordCount]word) [wordCount]word {
 	var last [256]uint8 // by first byte, the word that was prepared last
 	for i := len(table) - 1; i > 0; i-- {
 		w := &table[i]
-		var fold, mask, value [8]byte
+		var mask, value [8]byte
 		for at := range w.text {
 			mask[at], value[at] = 0xff, w.text[at]
-			if isLetter(w.text[at]) {
-				fold[at] = 0x20
-			}
 		}
-		w.fold, w.mask, w.value = load(fold[:]), load(mask[:]), load(value[:])
+		w.mask, w.value = load(mask[:]), load(value[:])
 		w.next, last[w.text[0]] = last[w.text[0]], uint8(i)
 	}
 	return table
@@ -63,14 +59,16 @@ var firsts = func() (table [256]uint8) {
 	for i := len(words) - 1; i > 0; i-- {
 		first := words[i].text[0]
 		table[first] = uint8(i)
-		if isLetter(first) {
+		if 'a' <= first && first <= 'z' {
 			table[first-'a'+'A'] = uint8(i)
 		}
 	}
 	return table
 }()
 
-func isLetter(c byte) bool { return 'a' <= c && c <= 'z' }
+// lowerCase makes letters lower case. It makes other bytes equal too, CR and
+// minus for one: therefore firsts decides on the first byte, which alone may be no letter.
+const lowerCase = 0x20
 
 func load(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
@@ -80,8 +78,9 @@ func lookUp(b []byte) (uint8, *Error) {
 	if len(b) < 8 {
 		return lookUpShort(b)
 	}
-	for i, first := firsts[b[0]], load(b); i != 0; i = words[i].next {
-		if w := &words[i]; (first|w.fold)&w.mask == w.value {
+	lower := load(b) | lowerCase*0x0101010101010101
+	for i := firsts[b[0]]; i != 0; i = words[i].next {
+		if w := &words[i]; lower&w.mask == w.value {
 			return i, nil
 		}
 	}
@@ -96,7 +95,7 @@ func lookUpShort(b []byte) (uint8, *Error) {
 	wrong := 0
 	for i := firsts[b[0]]; i != 0; i = words[i].next {
 		text, at := words[i].text, 1
-		for at < len(text) && at < len(b) && b[at]|0x20 == text[at] { // behind the first byte are letters only
+		for at < len(text) && at < len(b) && b[at]|lowerCase == text[at] {
 			at++
 		}
 		if at == len(text) {
