@@ -39,3 +39,19 @@ func BenchmarkHPub(b *testing.B) {
 func BenchmarkSub(b *testing.B)   { benchmarkStream(b, "SUB orders.new 12345\r\n") }
 func BenchmarkUnsub(b *testing.B) { benchmarkStream(b, "UNSUB 12345 10\r\n") }
 func BenchmarkPing(b *testing.B)  { benchmarkStream(b, "PING\r\n") }
+
+// BenchmarkPubInPieces receives 64 KB in 64 pieces: 63 calls that must cost next to nothing.
+func BenchmarkPubInPieces(b *testing.B) {
+	const pieces = 64
+	stream := []byte("PUB orders.new 65536\r\n" + string(make([]byte, 65536)) + "\r\n")
+	p := Parser{MaxControlLine: 4096, MaxPayload: 1 << 20}
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := 1; i <= pieces; i++ {
+			n, err := p.Next(stream[:len(stream)*i/pieces], benchOp)
+			if err != nil || (n != 0) != (i == pieces) {
+				b.Fatal(i, n, err)
+			}
+		}
+	}
+}

@@ -49,7 +49,8 @@ func TestRandomStreams(t *testing.T) {
 var scraps = []string{
 	"PUB", "pub", "HPUB", "hPuB", "SUB", "UNSUB", "CONNECT", "INFO", "PING", "pong", "+OK", "-ERR", "MSG", "HMSG",
 	" ", " ", " ", " ", "\t", "  \t", "\r\n", "\r\n", "\r\n", "\n", "\r", "\r\r\n", "foo", "foo.bar", "_INBOX.1", ">", "*",
-	"0", "1", "2", "5", "10", "-1", "00", "999999999", "1000000000", "1025", "+5", "0x10", "{}", `{"a":1}`, "hello", "\x00", "\xff",
+	"0", "1", "2", "5", "10", "-1", "00", "999999999", "1000000000", "1025",
+	"+5", "0x10", "{}", `{"a":1}`, "hello", "\x00", "\xff",
 	"PING\r\n", "PUB a 0\r\n\r\n", "PUB a b 2\r\nhi\r\n", "HPUB a 2 4\r\nabcd\r\n", "SUB a 1\r\n", "UNSUB 1\r\n", "CONNECT {}\r\n",
 	"PING\r\n", "PUB foo 5\r\nhello\r\n", "SUB foo q 2\r\n", "UNSUB 2 1\n", "INFO{}\r\n", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 }

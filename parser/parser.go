@@ -12,7 +12,7 @@ const (
 	Ping
 	Pong
 	OK
-	Err
+	Err // from a client it ends the connection without a word, as a parse error
 	Pub
 	HPub
 	Sub

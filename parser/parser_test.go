@@ -182,6 +182,22 @@ func TestErrorsComeAtOnce(t *testing.T) {
 	}
 }
 
+// The column nats of the table says only what is not already ours.
+func TestRecordedDifferencesDiffer(t *testing.T) {
+	for _, v := range vectors {
+		ours := natsOpen
+		if v.kind != 0 {
+			ours = natsSilent
+		}
+		if v.want().text != "" {
+			ours += ", " + v.want().text
+		}
+		if v.nats == ours {
+			t.Errorf("%s: nats-server ends as we do: %s", v.name, ours)
+		}
+	}
+}
+
 func TestHeadersNotAllowed(t *testing.T) {
 	p := newVectorParser()
 	p.Headers = false

@@ -11,8 +11,9 @@ import (
 
 var (
 	twinWord     = regexp.MustCompile(`(?is)^(pub|hpub|sub|unsub|-err)[ \t]|^(connect|info|ping|pong|\+ok)`)
-	twinWordPart = regexp.MustCompile(`(?is)^(p(ub?)?|h(p(ub?)?)?|s(ub?)?|u(n(s(ub?)?)?)?|-(e(rr?)?)?|c(o(n(n(ec?)?)?)?)?|i(nf?)?|p(in?|on?)|\+o?)$`)
-	twinSize     = regexp.MustCompile(`^[0-9]{1,9}$`)
+	twinWordPart = regexp.MustCompile(`(?is)^(p(ub?)?|h(p(ub?)?)?|s(ub?)?|u(n(s(ub?)?)?)?|-(e(rr?)?)?|` +
+		`c(o(n(n(ec?)?)?)?)?|i(nf?)?|p(in?|on?)|\+o?)$`)
+	twinSize = regexp.MustCompile(`^[0-9]{1,9}$`)
 )
 
 func twinBlank(r rune) bool { return r == ' ' || r == '\t' }
