@@ -52,7 +52,8 @@ var scraps = []string{
 	"0", "1", "2", "5", "10", "-1", "00", "999999999", "1000000000", "1025",
 	"+5", "0x10", "{}", `{"a":1}`, "hello", "\x00", "\xff",
 	"PING\r\n", "PUB a 0\r\n\r\n", "PUB a b 2\r\nhi\r\n", "HPUB a 2 4\r\nabcd\r\n", "SUB a 1\r\n", "UNSUB 1\r\n", "CONNECT {}\r\n",
-	"PING\r\n", "PUB foo 5\r\nhello\r\n", "SUB foo q 2\r\n", "UNSUB 2 1\n", "INFO{}\r\n", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	"PING\r\n", "PUB foo 5\r\nhello\r\n", "SUB foo q 2\r\n", "UNSUB 2 1\n",
+	"INFO{}\r\n", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 }
 
 func randomStream(random *rand.Rand) string {
