@@ -16,7 +16,7 @@ func TestFrames(t *testing.T) {
 		{string(AppendHMSG(none, []byte("a"), []byte("7"), []byte("r"), 0, 100)), "HMSG a 7 r 0 100\r\n"},
 		{string(AppendErr(none, "Stale Connection")), "-ERR 'Stale Connection'\r\n"},
 		{string(ErrSubject.Append(none)), "-ERR 'Invalid Subject'\r\n"},
-		// What nats-server 2.15 answers to a request to "help" that nobody serves.
+		// What nats-server 2.15.2 sent after a request to "help" that nobody serves.
 		{string(AppendNoResponders(none, "_INBOX.1", "2", []byte("help"))),
 			"HMSG _INBOX.1 2 36 36\r\nNATS/1.0 503\r\nNats-Subject: help\r\n\r\n\r\n"},
 	} {

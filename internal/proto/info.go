@@ -58,8 +58,13 @@ type Connected struct {
 // A Greeting is an INFO rendered once for a listener, so that greeting a
 // connection is a few copies. It is immutable: any goroutine may use it.
 //
-//	INFO {"server_id":...,"max_payload":  payload  [,"jetstream":true]  ,"client_id":..  [,"cluster":..]  ,"connect_info":..  [,"api_lvl":..]} CRLF
-//	^ head                                         ^ middle                              ^ lists                               ^ tail
+//	head     INFO {"server_id":...,"max_payload":
+//	         1048576
+//	middle   ,"jetstream":true
+//	         ,"client_id":5,"client_ip":"127.0.0.1","nonce":"..."
+//	lists    ,"cluster":"...","connect_urls":[...],"ldm":true
+//	         ,"connect_info":true,"remote_account":"$G"
+//	tail     ,"api_lvl":5,"xkey":"..."} CRLF
 type Greeting struct {
 	head, middle, lists, tail []byte
 

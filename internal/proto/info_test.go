@@ -65,16 +65,19 @@ func TestGreetingEqualsMarshal(t *testing.T) {
 	}
 }
 
-// The line as it crosses the wire, spelled out: note the space before CRLF.
+// Both lines as nats-server 2.15.2 sent them, with shortened keys and our field at the end.
 func TestGreetingWire(t *testing.T) {
-	g := NewGreeting(Info{ServerID: "NDOG", ServerName: "hub1", Version: "2.15.2", Proto: 1, GoVersion: "go1.26.8",
-		Host: "127.0.0.1", Port: 14222, Headers: true, MaxPayload: 1048576, Cluster: "HUB", JSAPILevel: 5, XKey: "XC2N",
-		GnatsdEv: "0.1.0"})
-	const want = `INFO {"server_id":"NDOG","server_name":"hub1","version":"2.15.2","proto":1,"go":"go1.26.8",` +
-		`"host":"127.0.0.1","port":14222,"headers":true,"max_payload":1048576,"client_id":5,"client_ip":"127.0.0.1",` +
-		`"cluster":"HUB","api_lvl":5,"xkey":"XC2N","gnatsd_ev":"0.1.0"} ` + "\r\n"
-	if got := string(g.Append(nil, 5, "127.0.0.1")); got != want {
-		t.Errorf("\n got %s\nwant %s", got, want)
+	g := NewGreeting(Info{ServerID: "ND4C", ServerName: "ND4C", Version: VersionLevel, Proto: ProtoLevel, GoVersion: "go1.26.8",
+		Host: "127.0.0.1", Port: 24333, Headers: true, MaxPayload: 1024, JSAPILevel: 5, XKey: "XAD7", GnatsdEv: "0.1.0"})
+	const front = `INFO {"server_id":"ND4C","server_name":"ND4C","version":"2.15.2","proto":1,"go":"go1.26.8",` +
+		`"host":"127.0.0.1","port":24333,"headers":true,"max_payload":1024,"client_id":9312,"client_ip":"127.0.0.1",`
+	const first = front + `"api_lvl":5,"xkey":"XAD7","gnatsd_ev":"0.1.0"} ` + "\r\n"
+	if got := string(g.Append(nil, 9312, "127.0.0.1")); got != first {
+		t.Errorf("\n got %s\nwant %s", got, first)
+	}
+	const second = front + `"connect_info":true,"remote_account":"$G","api_lvl":5,"xkey":"XAD7","gnatsd_ev":"0.1.0"} ` + "\r\n"
+	if got := string(g.AppendConnected(nil, 9312, "127.0.0.1", Connected{MaxPayload: 1024, Account: GlobalAccount})); got != second {
+		t.Errorf("\n got %s\nwant %s", got, second)
 	}
 }
 
