@@ -1,7 +1,6 @@
 package sublist
 
 import (
-	"hash/maphash"
 	"strings"
 )
 
@@ -32,7 +31,7 @@ func NewMatcher[T any](x *Index[T], cacheSize int) *Matcher[T] {
 // more than the nodes of the trie, nor more than 2^i at the i-th token.
 func (m *Matcher[T]) Match(dst []*T, subject []byte) []*T {
 	s := view(subject)
-	hash := maphash.String(m.x.seed, s)
+	hash := hashOf(m.x.seed, s)
 	if v := m.x.literal(hash, s); v != nil {
 		dst = append(dst, v)
 	}

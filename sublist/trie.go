@@ -71,7 +71,7 @@ func (t *trie[T]) child(n *node[T], token string) *node[T] {
 	if token == "*" {
 		return n.star.Load()
 	}
-	if it := t.edge(n, maphash.String(t.seed, token), token); it != nil {
+	if it := t.edge(n, hashOf(t.seed, token), token); it != nil {
 		return &it.value
 	}
 	return nil
@@ -143,7 +143,7 @@ func (t *trie[T]) childMade(n *node[T], token string) *node[T] {
 		}
 		return c
 	}
-	hash := maphash.String(t.seed, token)
+	hash := hashOf(t.seed, token)
 	if it := t.edge(n, hash, token); it != nil {
 		return &it.value
 	}
@@ -172,7 +172,7 @@ func (t *trie[T]) remove(subject string) bool {
 		if token == "*" {
 			s.child = n.star.Load()
 		} else {
-			s.item = t.edge(n, maphash.String(t.seed, token), token)
+			s.item = t.edge(n, hashOf(t.seed, token), token)
 			s.child = &s.item.value
 		}
 		t.way = append(t.way, s)
@@ -272,7 +272,7 @@ func (w *walk[T]) descend(dst []*T, t *trie[T], token string) []*T {
 			continue
 		}
 		if !hashed {
-			hash, hashed = maphash.String(t.seed, token), true
+			hash, hashed = hashOf(t.seed, token), true
 		}
 		if it := t.edge(n, hash, token); it != nil {
 			w.next = append(w.next, &it.value)
