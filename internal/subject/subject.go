@@ -25,25 +25,19 @@ type Bytes interface{ string | []byte }
 // SUB is checked less there: its arguments were split at white space before,
 // all but the form feed, which a SUB may carry there and not here.
 func ValidSubscription[S Bytes](s S) bool {
-	for from := 0; ; {
-		to := tokenEnd(s, from)
-		if to == from {
-			return false
-		}
-		for i := from; i < to; i++ {
-			switch s[i] {
-			case ' ', '\t', '\n', '\f', '\r':
+	start := 0 // of the token s[i] belongs to
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case separator:
+			if i == start || isToken(s, start, i, anyRest) {
 				return false
 			}
-		}
-		if to == len(s) {
-			return true
-		}
-		if isToken(s, from, to, anyRest) {
+			start = i + 1
+		case ' ', '\t', '\n', '\f', '\r':
 			return false
 		}
-		from = to + 1
 	}
+	return start < len(s)
 }
 
 // ValidPublish reports whether s may be published to by a pedantic client: no
