@@ -70,10 +70,11 @@ type Logger struct {
 // New opens the log and starts its writer goroutine, which ends with Close.
 // The error is that of opening the file.
 func New(o Options) (*Logger, error) {
-	out, coloured := o.Output, false
+	out := o.Output
 	if out == nil {
-		out, coloured = os.Stderr, os.Getenv("NO_COLOR") == "" && isTerminal(os.Stderr)
+		out = os.Stderr
 	}
+	coloured := os.Getenv("NO_COLOR") == "" && isTerminal(out)
 	var file *os.File
 	if o.File != "" {
 		f, err := openFile(o.File)
@@ -102,8 +103,12 @@ func Discard() *Logger {
 	return &Logger{labels: &labels}
 }
 
-// isTerminal says whether f is a character device, nats-server's rule for colours.
-func isTerminal(f *os.File) bool {
+// isTerminal says whether out is a character device, nats-server's rule for colours.
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
