@@ -98,8 +98,8 @@ func (p *peer) fill(ctx context.Context, patience time.Duration) bool {
 // write sends data in writes of the lengths that mode chooses. A server that
 // has closed makes writes fail; the expectations judge that, not write.
 func (p *peer) write(data []byte, mode Mode) error {
-	if p.halfClosed || p.released {
-		return fmt.Errorf("%s sends after its own end", p.name)
+	if p.halfClosed || p.released || p.ended {
+		return fmt.Errorf("%s sends after its end", p.name)
 	}
 	cut := mode.cuts(len(data))
 	for from := 0; from < len(data); {
