@@ -46,7 +46,7 @@ func parseExpectation(text string, anyOrder bool) (expectation, error) {
 	case text == "?":
 		e.kind = expectFill
 		return e, nil
-	case text == "closed":
+	case text == closedLine:
 		e.kind = expectClosed
 		return e, nil
 	case strings.HasPrefix(text, "INFO {"):
@@ -71,7 +71,7 @@ func parseExpectation(text string, anyOrder bool) (expectation, error) {
 func (e *expectation) meets(f frame) bool {
 	switch e.kind {
 	case expectClosed:
-		return f.ended
+		return f.ended && f.line == closedLine
 	case expectInfo:
 		return !f.ended && e.meetsInfo(f.line)
 	case expectFrame:

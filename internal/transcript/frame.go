@@ -14,6 +14,9 @@ import (
 // framePayloadMax bounds the payload a server may announce to us.
 const framePayloadMax = 64 << 20
 
+// closedLine stands for the proper end of a stream.
+const closedLine = "closed"
+
 // A frame is one protocol operation as a server sent it, or the end of its
 // stream.
 type frame struct {

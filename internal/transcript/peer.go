@@ -62,7 +62,7 @@ func (p *peer) read() {
 // protocol that no script expects.
 func endText(err error) string {
 	if err == io.EOF || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) {
-		return "closed"
+		return closedLine
 	}
 	return "not the protocol: " + err.Error()
 }

@@ -221,7 +221,7 @@ func (p *player) finish() error {
 			continue
 		}
 		if peer.halfClosed {
-			if f, ok := p.look(peer, patienceMax); !ok || f.line != "closed" {
+			if f, ok := p.look(peer, patienceMax); !ok || f.line != closedLine {
 				return fmt.Errorf("%s: got %q instead of closed after its half-close", peer.name, f)
 			}
 			continue

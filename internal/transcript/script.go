@@ -185,12 +185,16 @@ func parsePeerStep(peer, arrow, text string) (step, error) {
 		st.data, err = unescape(text)
 	case ">":
 		line, payload, carries := splitPayload(text)
-		if st.data, err = unescape(line + `\r\n`); err != nil || !carries {
+		if st.data, err = unescape(line); err != nil {
 			return st, err
 		}
+		st.data = append(st.data, "\r\n"...)
+		if !carries {
+			return st, nil
+		}
 		var body []byte
-		body, err = unescape(payload + `\r\n`)
-		st.data = append(st.data, body...)
+		body, err = unescape(payload)
+		st.data = append(append(st.data, body...), "\r\n"...)
 	}
 	return st, err
 }
