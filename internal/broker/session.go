@@ -232,12 +232,10 @@ func (s *Session) parseFailed(err error) {
 	s.shard.log.Limited(errorLevel, "parse", "%s - %s", s, e.Detail)
 	why := proto.ProtocolViolation
 	switch e.Kind {
-	case parser.Payload:
+	case parser.PayloadTooLarge:
 		why = proto.MaxPayloadExceeded
-	case parser.ControlLine:
+	case parser.ControlLineTooLong:
 		why = proto.MaxControlLineExceeded
-	case parser.PeerErr:
-		why = proto.ParseError
 	}
 	if e.Text != "" {
 		s.endWith(proto.PeerError{Text: e.Text, Fatal: true}, why)
