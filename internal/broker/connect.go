@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"time"
 
@@ -87,6 +88,15 @@ func (s *Session) pong(*parser.Op) {
 	s.pingsOut = 0
 	if s.pingedAt > 0 {
 		s.roundTrip = s.shard.loop.Now() - s.pingedAt
+	}
+}
+
+// info reads an INFO and forgets it; what is none ends the session.
+func (s *Session) info(op *parser.Op) {
+	var info proto.Info
+	if err := json.Unmarshal(op.Arg, &info); err != nil {
+		s.shard.log.Limited(errorLevel, "info", "%s - INFO is not understood: %v", s, err)
+		s.end(proto.ProtocolViolation)
 	}
 }
 

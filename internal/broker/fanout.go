@@ -12,41 +12,32 @@ import "gnatsd-ev/loop"
 func (sh *shard) fanOut(m *message, wants503 bool) (delivered, asked bool) {
 	t := m.account.tables[sh.id]
 	sh.topics = t.match(sh.topics[:0], m.subject)
-	if sh.alone {
-		for _, tp := range sh.topics {
-			if sh.deliver(tp, m) {
-				delivered = true
-			}
-			if tp.crowd != nil && sh.deliverToGroups(tp.crowd, m) {
-				delivered = true
-			}
-		}
-		m.release()
-		return delivered, false
-	}
-	sh.interests = t.others.Match(sh.interests[:0], m.subject)
+	sh.interests = sh.interests[:0]
 	var targets loopSet
-	for _, in := range sh.interests {
-		targets |= in.loops
-	}
-	targets &^= sh.self
-	if targets != 0 && len(m.payload) >= sharedMin {
-		m.share()
+	if !sh.alone {
+		sh.interests = t.others.Match(sh.interests, m.subject)
+		for _, in := range sh.interests {
+			targets |= in.loops
+		}
+		targets &^= sh.self
+		if targets != 0 && len(m.payload) >= sharedMin {
+			m.share()
+		}
 	}
 	for _, tp := range sh.topics {
 		if sh.deliver(tp, m) {
 			delivered = true
 		}
 	}
-	sh.grouped = sh.grouped[:0]
-	if sh.anyGroups() {
+	contests := sh.contests()
+	if len(contests) > 0 {
 		var here bool
-		here, targets = sh.chooseMembers(m, targets)
+		here, targets = sh.decide(contests, m, targets)
 		delivered = delivered || here
 	}
 	if targets != 0 {
 		asked = wants503 && !delivered && targets&(targets-1) == 0
-		sh.post(m, targets, asked)
+		sh.post(m, targets, contests, asked)
 	}
 	m.release()
 	return delivered || targets != 0, asked
@@ -72,26 +63,11 @@ func (m *message) release() {
 	}
 }
 
-// anyGroups reports whether the message matched a queue group anywhere.
-func (sh *shard) anyGroups() bool {
-	for _, in := range sh.interests {
-		if len(in.groups) > 0 {
-			return true
-		}
-	}
-	for _, tp := range sh.topics {
-		if tp.crowd != nil && len(tp.crowd.groups) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // post appends the message to the parcel of each target.
-func (sh *shard) post(m *message, targets loopSet, wants503 bool) {
+func (sh *shard) post(m *message, targets loopSet, contests []contest, wants503 bool) {
 	for id := range sh.out {
 		if targets.has(id) {
-			sh.parcelFor(id).add(m, sh.groupsFor(id), wants503)
+			sh.parcelFor(id).add(m, contests, id, wants503)
 			sh.weigh(id)
 		}
 	}

@@ -34,7 +34,7 @@ type entry struct {
 	payload    uint32
 	header     uint32
 	groupsAt   uint32
-	groups     uint16
+	groups     uint32
 	wants503   bool // the publisher wants to know if nobody is here
 	groupsOnly bool // passed on for its groups; plain subscribers have had it
 }
@@ -56,23 +56,25 @@ func (sh *shard) parcelFor(id int) *parcel {
 	return p
 }
 
-// add appends a message.
-func (p *parcel) add(m *message, groups []grouped, wants503 bool) {
+// add appends a message, with the contests that were decided for its target.
+func (p *parcel) add(m *message, contests []contest, target int, wants503 bool) {
 	e := p.append(m)
 	e.wants503 = wants503
 	e.groupsAt = uint32(len(p.groups))
-	e.groups = uint16(len(groups))
-	for _, g := range groups {
-		p.groups = append(p.groups, g.group)
+	for i := range contests {
+		if contests[i].target == target {
+			p.groups = append(p.groups, contests[i].shared...)
+		}
 	}
+	e.groups = uint32(len(p.groups)) - e.groupsAt
 }
 
-// passOn appends a message that is for one group only.
-func (p *parcel) passOn(m *message, g *queueGroup, tried loopSet) {
+// passOn appends a message that is for one queue name only.
+func (p *parcel) passOn(m *message, groups []*queueGroup, tried loopSet) {
 	e := p.append(m)
 	e.tried, e.groupsOnly = tried, true
-	e.groupsAt, e.groups = uint32(len(p.groups)), 1
-	p.groups = append(p.groups, g)
+	e.groupsAt, e.groups = uint32(len(p.groups)), uint32(len(groups))
+	p.groups = append(p.groups, groups...)
 }
 
 func (p *parcel) append(m *message) *entry {
@@ -137,10 +139,15 @@ func (sh *shard) receiveEntry(p *parcel, e *entry) {
 			}
 		}
 	}
-	for _, g := range p.groups[e.groupsAt : e.groupsAt+uint32(e.groups)] {
-		if sh.receiveForGroup(g, m, e.tried) {
+	for groups := p.groups[e.groupsAt : e.groupsAt+e.groups]; len(groups) > 0; {
+		n := 1 // those of one queue name stand together
+		for n < len(groups) && groups[n].name == groups[0].name {
+			n++
+		}
+		if sh.receiveForGroups(groups[:n], m, e.tried) {
 			delivered = true
 		}
+		groups = groups[n:]
 	}
 	if e.wants503 && !delivered {
 		sh.sendBack(e.origin, m.reply, m.subject)

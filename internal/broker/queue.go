@@ -1,130 +1,97 @@
 package broker
 
-// Queue groups. Each message goes to one member of each group, every member equally
-// likely, whatever its loop: the publisher's loop picks a loop by its number
-// of members, that loop picks among its own. A loop whose members have gone or
-// refuse says it was tried and picks again, so a message is dropped only
-// when no member lives anywhere.
+// Queue groups. A message goes to one member of each queue name it reaches,
+// every member equally likely, whatever its loop and whatever pattern it
+// subscribed to: the publisher's loop picks a loop by its number of members,
+// that loop picks among its own. A loop whose members have gone or refuse says
+// it was tried and picks again, so a message is dropped only when no member
+// lives anywhere.
 
-// grouped is a group that a loop other than this one was chosen for.
-type grouped struct {
-	group *queueGroup
-	loop  int
+// A contest is one queue name a message reaches: members on different matching
+// subjects compete for it together.
+type contest struct {
+	name   string
+	shared []*queueGroup // what the index knows, on all loops
+	own    []*group      // this loop's members, always current
+	target int           // loop it was decided for, -1 if none or this one
 }
 
-// deliverToGroups delivers to one member of each group of a crowd when there is no other loop.
-func (sh *shard) deliverToGroups(c *crowd, m *message) (delivered bool) {
-	for i := 0; i < len(c.groups); i++ {
-		if sh.deliverToMember(c.groups[i], m) {
-			delivered = true
-		}
-	}
-	return delivered
-}
-
-// deliverToMember delivers to one member of this loop, at random; to the next
-// one when it refuses.
-func (sh *shard) deliverToMember(g *group, m *message) bool {
-	subs := g.members.subs
-	n := len(subs)
-	if n == 0 {
-		return false
-	}
-	for i, at := 0, sh.random(n); i < n; i++ {
-		if sh.deliverOne(subs[at], m) {
-			return true
-		}
-		if at++; at == n {
-			at = 0
-		}
-	}
-	return false
-}
-
-// chooseMembers delivers to this loop's share of the matched groups, notes
-// those that other loops were chosen for, and adds these to targets.
-func (sh *shard) chooseMembers(m *message, targets loopSet) (here bool, all loopSet) {
+// contests gathers the queue names a message reaches from the topics and
+// interests it matched. The list is valid until the next call.
+func (sh *shard) contests() []contest {
+	list := sh.contestList[:0]
 	for _, in := range sh.interests {
 		for _, g := range in.groups {
-			own := sh.ownGroup(g, in, m)
-			delivered, target := sh.chooseMember(own, g, m, 0)
-			here = here || delivered
-			if target >= 0 {
-				sh.grouped = append(sh.grouped, grouped{g, target})
-				targets |= 1 << target
-			}
+			c := enter(&list, g.name)
+			c.shared = append(c.shared, g)
 		}
 	}
-	for _, tp := range sh.topics { // groups of this turn that the index does not know yet
+	for _, tp := range sh.topics {
 		if tp.crowd == nil {
 			continue
 		}
 		for _, g := range tp.crowd.groups {
-			if !sh.known(g) && sh.deliverToMember(g, m) {
-				here = true
-			}
+			c := enter(&list, g.name)
+			c.own = append(c.own, g)
+		}
+	}
+	sh.contestList = list
+	return list
+}
+
+// enter returns the contest of a name, added if there is none; its lists keep
+// the memory of whoever had the place before.
+func enter(list *[]contest, name string) *contest {
+	for i := range *list {
+		if (*list)[i].name == name {
+			return &(*list)[i]
+		}
+	}
+	n := len(*list)
+	if n < cap(*list) {
+		*list = (*list)[:n+1]
+	} else {
+		*list = append(*list, contest{})
+	}
+	c := &(*list)[n]
+	c.name, c.shared, c.own, c.target = name, c.shared[:0], c.own[:0], -1
+	return c
+}
+
+// decide delivers the contests that this loop wins and notes the loops that win
+// the others; it adds these to targets.
+func (sh *shard) decide(contests []contest, m *message, targets loopSet) (here bool, all loopSet) {
+	for i := range contests {
+		c := &contests[i]
+		delivered := false
+		delivered, c.target = sh.chooseMember(c.own, c.shared, m, 0)
+		here = here || delivered
+		if c.target >= 0 {
+			targets |= 1 << c.target
 		}
 	}
 	return here, targets
 }
 
-// ownGroup returns this loop's part of a group, or nil.
-func (sh *shard) ownGroup(g *queueGroup, in *interest, m *message) *group {
-	if own := m.account.tables[sh.id].groups[g]; own != nil {
-		if len(own.members.subs) > 0 {
-			return own
-		}
-		return nil
-	}
-	if g.clients[sh.id].Load() > 0 {
-		return nil
-	}
-	for _, tp := range sh.topics { // members of this turn, not committed yet
-		if tp.crowd == nil || m.account.index.Get(tp.subject) != in {
-			continue
-		}
-		for _, own := range tp.crowd.groups {
-			if own.name == g.name {
-				return own
-			}
-		}
-	}
-	return nil
-}
-
-// known reports whether the index knows the group, so that chooseMembers has
-// met it among the interests.
-func (sh *shard) known(g *group) bool {
-	for _, in := range sh.interests {
-		for _, shared := range in.groups {
-			if shared == g.shared || g.shared == nil && shared.name == g.name && g.topic.table.account.index.Get(g.topic.subject) == in {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// chooseMember picks a loop for a group by its number of members and delivers if
-// it is this one. target is the loop to post to, or -1. Loops in tried have no member that accepts.
-func (sh *shard) chooseMember(own *group, g *queueGroup, m *message, tried loopSet) (delivered bool, target int) {
+// chooseMember picks a loop by its number of members and delivers if it is this
+// one. target is the loop to post to, or -1. Loops in tried have no member that
+// accepts.
+func (sh *shard) chooseMember(own []*group, shared []*queueGroup, m *message, tried loopSet) (delivered bool, target int) {
 	mine := 0
-	if own != nil && !tried.has(sh.id) {
-		mine = len(own.members.subs)
+	if !tried.has(sh.id) {
+		mine = membersOf(own)
 	}
 	for {
 		total := mine
-		for id := range g.clients {
-			if id != sh.id && !tried.has(id) {
-				total += int(max(g.clients[id].Load(), 0))
-			}
+		for id := range sh.out {
+			total += sh.membersOn(id, shared, tried)
 		}
 		if total == 0 {
 			return false, -1
 		}
 		pick := sh.random(total)
 		if pick < mine {
-			if sh.deliverToMember(own, m) {
+			if sh.deliverToMember(own, pick, m) {
 				return true, -1
 			}
 			tried |= sh.self
@@ -132,11 +99,8 @@ func (sh *shard) chooseMember(own *group, g *queueGroup, m *message, tried loopS
 			continue
 		}
 		pick -= mine
-		for id := range g.clients {
-			if id == sh.id || tried.has(id) {
-				continue
-			}
-			if pick -= int(max(g.clients[id].Load(), 0)); pick < 0 {
+		for id := range sh.out {
+			if pick -= sh.membersOn(id, shared, tried); pick < 0 {
 				return false, id
 			}
 		}
@@ -144,32 +108,66 @@ func (sh *shard) chooseMember(own *group, g *queueGroup, m *message, tried loopS
 	}
 }
 
-// groupsFor calls for the groups that were noted for one target.
-func (sh *shard) groupsFor(id int) []grouped {
-	chosen := sh.chosen[:0]
-	for _, g := range sh.grouped {
-		if g.loop == id {
-			chosen = append(chosen, g)
-		}
+// membersOn counts the members another loop had at its last commit.
+func (sh *shard) membersOn(id int, shared []*queueGroup, tried loopSet) (n int) {
+	if id == sh.id || tried.has(id) {
+		return 0
 	}
-	sh.chosen = chosen
-	return chosen
+	for _, g := range shared {
+		n += int(g.clients[id].Load())
+	}
+	return n
 }
 
-// receiveForGroup delivers a message that another loop chose this one for, or
-// passes it on. It reports whether a member got it or may still get it.
-func (sh *shard) receiveForGroup(g *queueGroup, m *message, tried loopSet) bool {
-	own := m.account.tables[sh.id].groups[g]
-	if own != nil && sh.deliverToMember(own, m) {
+func membersOf(own []*group) (n int) {
+	for _, g := range own {
+		n += len(g.members.subs)
+	}
+	return n
+}
+
+// deliverToMember delivers to one of this loop's members, the one at first
+// if it accepts, else to the next that does.
+func (sh *shard) deliverToMember(own []*group, first int, m *message) bool {
+	for range membersOf(own) {
+		at := first
+		for _, g := range own {
+			if at < len(g.members.subs) {
+				if sh.deliverOne(g.members.subs[at], m) {
+					return true
+				}
+				break
+			}
+			at -= len(g.members.subs)
+		}
+		if first++; first == membersOf(own) {
+			first = 0
+		}
+	}
+	return false
+}
+
+// receiveForGroups delivers a message that another loop chose this one for, or
+// passes it on. groups are of one queue name. It reports whether a member got
+// it or may still get it.
+func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSet) bool {
+	own := sh.own[:0]
+	t := m.account.tables[sh.id]
+	for _, g := range groups {
+		if mine := t.groups[g]; mine != nil {
+			own = append(own, mine)
+		}
+	}
+	sh.own = own
+	if n := membersOf(own); n > 0 && sh.deliverToMember(own, sh.random(n), m) {
 		return true
 	}
 	tried |= sh.self
-	_, target := sh.chooseMember(nil, g, m, tried)
+	_, target := sh.chooseMember(nil, groups, m, tried)
 	if target < 0 {
 		return false
 	}
-	p := sh.parcelFor(target)
-	p.passOn(m, g, tried)
+	sh.parcelFor(target).passOn(m, groups, tried)
 	sh.weigh(target)
 	return true
 }

@@ -113,7 +113,7 @@ const operationWork = 10
 // rules says what each verb of a client does.
 var rules = [...]func(*Session, *parser.Op){
 	parser.Connect: (*Session).connect,
-	parser.Info:    (*Session).ignore,
+	parser.Info:    (*Session).info,
 	parser.Ping:    (*Session).ping,
 	parser.Pong:    (*Session).pong,
 	parser.OK:      (*Session).ignore,

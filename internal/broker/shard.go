@@ -42,8 +42,8 @@ type shard struct {
 	topics      []*topic
 	replyTopics []*topic
 	interests   []*interest
-	grouped     []grouped
-	chosen      []grouped
+	contestList []contest
+	own         []*group
 	ipText      []byte
 	seed        uint64
 
