@@ -2,6 +2,7 @@ package sublist
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -222,4 +223,43 @@ func TestReadersSeeFinishedWrites(t *testing.T) {
 	}
 	done.Store(true)
 	readers.Wait()
+}
+
+// TestNoStaleResultIsKept changes a pattern twice: the second time while the
+// reader, sent off by the first, is as a rule in the middle of a long walk. What
+// the reader then stores must not outlive the change.
+func TestNoStaleResultIsKept(t *testing.T) {
+	x := New[value]()
+	x.Set("moving"+strings.Repeat(".*", 50), &value{-1}) // makes the walk long
+	x.Set("moving.>", &value{0})
+	published := []byte("moving" + strings.Repeat(".a", 50))
+	var finished, matched atomic.Int64
+	var done atomic.Bool
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		m := NewMatcher(x, 64)
+		var dst []*value
+		for !done.Load() {
+			from := int(finished.Load())
+			dst = m.Match(dst[:0], published)
+			if got := numbers(dst); len(got) != 2 || got[1] < from {
+				t.Errorf("after write %d matched %v", from, got)
+				done.Store(true)
+			}
+			matched.Add(1)
+		}
+	})
+	for n := 1; n < 2_000 && !done.Load(); n += 2 {
+		x.Set("moving.>", &value{n})
+		for range n / 2 % 200 { // the second change comes later and later
+			finished.Load()
+		}
+		x.Set("moving.>", &value{n + 1})
+		finished.Store(int64(n + 1))
+		for before := matched.Load(); matched.Load() < before+2 && !done.Load(); {
+			runtime.Gosched()
+		}
+	}
+	done.Store(true)
+	reader.Wait()
 }
