@@ -8,14 +8,14 @@ import "sync/atomic"
 // more bit; only when its prefix is as long as the directory's is the directory
 // copied, at twice the size. So the longest an insert ever takes is one split
 // (378 items moved) and one copy of 8 bytes per 100 to 200 items.
+//
+// If hashes collided, one of the two pages would get all items and be made
+// larger than a page should be, so the directory still has no more places than
+// it has items by the hundred.
 
 const (
 	hashBits       = 32
 	mergedItemsMax = pageGroups * groupItems / 3 // two pages with more together stay apart
-	// A directory larger than this many places a page is not doubled again: with
-	// a good hash there are at most about four. When hashes collide the page
-	// grows instead.
-	placesPerPageMax = 8
 )
 
 // A directory is never resized; its places change.
@@ -138,16 +138,12 @@ func (t *table[O, V]) roomFor(hash uint32) *page[O, V] {
 			return p
 		case p.live <= p.limit()*3/4:
 			t.rebuild(d, p, hash, p.live) // only deleted slots are in the way
-		case len(p.groups) < pageGroups || !t.maySplit(d, p):
+		case len(p.groups) < pageGroups:
 			t.rebuild(d, p, hash, p.limit())
 		default:
 			t.split(d, p, hash)
 		}
 	}
-}
-
-func (t *table[O, V]) maySplit(d *directory[O, V], p *page[O, V]) bool {
-	return p.depth < d.depth || len(d.pages) < placesPerPageMax*(t.pages+1)
 }
 
 // rebuild replaces a page by one for the given count of items.

@@ -71,8 +71,8 @@ type page[O comparable, V any] struct {
 	used int // items and deleted slots; < len(groups)*groupSlots
 }
 
-// newPage returns an empty page with room for the given count of items and as
-// many again by a third.
+// newPage returns the smallest empty page of which the given count of items take
+// at most three quarters.
 func newPage[O comparable, V any](items int, depth uint8) *page[O, V] {
 	n := minorGroups
 	for items > n*groupItems*3/4 {
