@@ -43,8 +43,13 @@ func (s *Session) parkForRoom() {
 	sh.loop.Park(&s.conn, 0)
 	sh.parked = append(sh.parked, s.conn.Handle())
 	for id := range sh.out {
-		if sh.congested.has(id) {
-			sh.waiting[id].Store(true)
+		if !sh.congested.has(id) {
+			continue
+		}
+		sh.waiting[id].Store(true)
+		// What congested it may have been posted and taken before we said that we wait.
+		if sh.out[id] == nil && sh.inFlight[id].Load() < inFlightMax/2 && sh.waiting[id].CompareAndSwap(true, false) {
+			sh.loop.Do(func(*loop.Loop) { sh.unpark() })
 		}
 	}
 	sh.congested = 0
