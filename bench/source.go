@@ -113,11 +113,15 @@ type pump struct {
 
 func (p *pump) clients() []*client { return []*client{p.client} }
 
-// commit tops the connection's output up. A full socket wakes the loop when it has
-// room, and a closed window when it opens.
+// commit tops the connection's output up. It asks for another turn unless a
+// full socket wakes the loop when it has room, or a closed window when it opens:
+// what is pending now the flush behind this call may write, and nobody says so.
 func (p *pump) commit() (more bool) {
+	if !p.active {
+		return false
+	}
 	c := &p.client.conn
-	for p.active && !c.Blocked() && c.Pending() < chunkBytes {
+	for !c.Blocked() && c.Pending() < chunkBytes {
 		next := p.chunks[p.at]
 		if !p.allowed(next.messages) {
 			return false
@@ -125,9 +129,8 @@ func (p *pump) commit() (more bool) {
 		p.host.l.Send(c, next.span(p.host.l))
 		p.sent += next.messages
 		p.at = (p.at + 1) % len(p.chunks)
-		more = true
 	}
-	return more
+	return !c.Blocked()
 }
 
 // roundSlice is how many connections one turn of a roundRobin writes to.
@@ -151,15 +154,17 @@ func (r *roundRobin) commit() (more bool) {
 	span := r.frame.span(r.host.l)
 	for range min(roundSlice, len(r.all)) {
 		c := &r.all[r.at].conn
-		if c.Pending() > 0 || !r.allowed(1) { // a second message would join the first one's write
-			return more
+		if c.Pending() > 0 { // a second message would join the first one's write
+			return !c.Blocked()
+		}
+		if !r.allowed(1) {
+			return false
 		}
 		r.host.l.Send(c, span)
 		r.sent++
 		r.at = (r.at + 1) % len(r.all)
-		more = true
 	}
-	return more
+	return true
 }
 
 // A pacer publishes one message a write at a steady rate. It does not make up
