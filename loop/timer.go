@@ -40,7 +40,9 @@ func (l *Loop) schedule(c *Conn, at int64) {
 		l.unschedule(c)
 	}
 	tick := max((at+(1<<tickBits)-1)>>tickBits, l.wheel.tick)
-	tick = min(tick, l.wheel.tick+wheelSlots-1)
+	// One slot short of a whole round: while fireTimers empties a slot, the tick is
+	// already behind it, and a far deadline must not come back into it.
+	tick = min(tick, l.wheel.tick+wheelSlots-2)
 	slot := tick & (wheelSlots - 1)
 	c.scheduled = tick << tickBits
 	c.prev, c.next = nil, l.wheel.slots[slot]
