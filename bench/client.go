@@ -1,0 +1,105 @@
+package bench
+
+import (
+	"fmt"
+
+	"gnatsd-ev/loop"
+)
+
+// connectLine is what every connection says after INFO.
+const connectLine = `CONNECT {"verbose":false,"pedantic":false,"echo":true,"headers":true,` +
+	`"no_responders":true,"protocol":1,"lang":"go","version":"1.0.0","name":"gnatsd-ev-bench"}` + "\r\n"
+
+// A client is one connection of a fleet.
+type client struct {
+	// Fixed before the connection is handed to its loop.
+	hello []byte // sent behind CONNECT, usually SUB lines
+	meter *meter // what its messages count for, nil for none
+
+	// Its loop only.
+	conn   loop.Conn
+	host   *host
+	reader Reader
+	info   bool // the first INFO has come
+}
+
+// Opened waits for the broker to speak first.
+func (c *client) Opened() {}
+
+// Receive counts.
+func (c *client) Receive(b []byte) (n, need int) {
+	before := c.reader.Messages
+	n, need, err := c.reader.Feed(b, c)
+	if err != nil {
+		c.host.fleet.fail(fmt.Errorf("broker sent what no broker sends: %w", err))
+		c.host.l.Kill(&c.conn)
+		return len(b), 0
+	}
+	if k := c.reader.Messages - before; k > 0 {
+		c.host.delivered += k
+		if c.meter != nil {
+			c.meter.add(k)
+		}
+	}
+	return n, need
+}
+
+// Info answers the broker's greeting; later ones carry news we do not need.
+func (c *client) Info(line []byte) {
+	if c.info {
+		return
+	}
+	c.info = true
+	c.host.fleet.noteInfo(line)
+	l := c.host.l
+	tail := l.Tail(len(connectLine) + len(c.hello) + len(pingLine))
+	tail = append(tail, connectLine...)
+	tail = append(tail, c.hello...)
+	tail = append(tail, pingLine...)
+	l.Send(&c.conn, l.Span(tail))
+	c.hello = nil
+}
+
+const (
+	pingLine = "PING\r\n"
+	pongLine = "PONG\r\n"
+)
+
+// Ping answers, so that the broker does not take us for dead.
+func (c *client) Ping() { c.send(pongLine) }
+
+// Pong answers the one question the fleet asks at a time.
+func (c *client) Pong() { c.host.fleet.answered() }
+
+// Err ends the run: no scenario provokes the broker.
+func (c *client) Err(line []byte) {
+	c.host.fleet.fail(fmt.Errorf("broker said -ERR %s", line))
+}
+
+// Ended ends the run unless the fleet closes.
+func (c *client) Ended(err error) {
+	if err == nil {
+		err = fmt.Errorf("broker closed the connection")
+	}
+	c.host.fleet.fail(err)
+}
+
+// send copies text to the connection's output.
+func (c *client) send(text string) {
+	l := c.host.l
+	l.Send(&c.conn, l.Span(append(l.Tail(len(text)), text...)))
+}
+
+// Tick is not used.
+func (c *client) Tick(int64) {}
+
+// Overdue ends the run.
+func (c *client) Overdue() {
+	c.host.fleet.fail(fmt.Errorf("broker did not read for the whole write deadline"))
+}
+
+// Teardown has nothing to give back.
+func (c *client) Teardown() bool { return true }
+
+// Closed has nothing to do: nobody uses the record again.
+func (c *client) Closed() {}

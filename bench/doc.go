@@ -1,0 +1,29 @@
+// Package bench puts a NATS broker under load and reports what the load cost
+// the broker: processor time for each delivered message, memory for each
+// connection, round trips.
+//
+// It is an event-loop client, so that one process holds as many connections as
+// it has descriptors, and it is built to be cheaper than the broker it
+// measures: a reading subscriber counts frames and skips payloads by their
+// size, a saturating publisher sends the same encoded bytes again and again.
+//
+// # The parts
+//
+//	frame.go      Reader: counts frames in a byte stream that is cut anywhere
+//	client.go     one connection on a loop: greeting, counting
+//	fleet.go      all connections of a run and the loops they live on
+//	flow.go       how far publishers may run ahead of the slowest subscriber
+//	source.go     publishers: saturating, round robin, paced
+//	wire.go       one blocking connection, for latencies
+//	cost.go       what a process has used so far
+//	phase.go      one measured stretch of load, from idle to idle
+//	scenario.go   the list of scenarios, each in a file of its own
+//	figures.go    rows of scenarios, rounds of rows, brokers side by side
+//
+// # How a figure is made
+//
+// A phase starts from an idle broker and ends with an idle broker: publishers
+// run for a time, then every message they published is waited for. Cost and
+// deliveries are therefore exact, nothing is in flight at either end, and a
+// message that is lost or doubled fails the run.
+package bench

@@ -1,0 +1,163 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"gnatsd-ev/loop"
+)
+
+// A sample is what everybody has used at one moment.
+type sample struct {
+	at        time.Time
+	broker    Usage
+	own       Usage
+	loops     []time.Duration // processor time of each of our loops' threads
+	delivered uint64
+	objects   int64 // heap objects the broker has allocated, 0 when not asked for
+	asking    int64 // how many of them our question made
+}
+
+// A phase is what one measured stretch of load took.
+type phase struct {
+	wall      time.Duration
+	cpu       time.Duration // the broker's
+	own       time.Duration // ours
+	loops     []time.Duration
+	switches  int64
+	published uint64
+	delivered uint64
+	objects   int64
+}
+
+// take samples the broker and ourselves. f may be nil.
+func (r *run) take(f *fleet) (sample, error) {
+	var s sample
+	var err error
+	if r.target.Profile > 0 {
+		if s.objects, s.asking, err = r.target.heapObjects(); err != nil {
+			return s, err
+		}
+	}
+	if r.target.Process != 0 {
+		if s.broker, err = r.target.Process.Usage(); err != nil {
+			return s, err
+		}
+		if s.own, err = Process(os.Getpid()).Usage(); err != nil {
+			return s, err
+		}
+	}
+	if f != nil {
+		s.delivered = f.delivered()
+		s.loops = f.threads()
+	}
+	s.at = time.Now()
+	return s, nil
+}
+
+// threads is the processor time each loop's thread has used.
+func (f *fleet) threads() []time.Duration {
+	times := make([]time.Duration, len(f.hosts))
+	done := make(chan struct{})
+	for i, h := range f.hosts {
+		h.l.Do(func(*loop.Loop) {
+			times[i], _ = threadCPU() // zero where it is not known: then nothing is warned of
+			done <- struct{}{}
+		})
+		<-done
+	}
+	return times
+}
+
+// since is what happened between two samples.
+func (s sample) since(before sample) phase {
+	p := phase{
+		wall:      s.at.Sub(before.at),
+		cpu:       s.broker.CPU - before.broker.CPU,
+		own:       s.own.CPU - before.own.CPU,
+		switches:  s.broker.Switches - before.broker.Switches,
+		delivered: s.delivered - before.delivered,
+		objects:   s.objects - before.objects - 2*s.asking,
+	}
+	for i := range s.loops {
+		p.loops = append(p.loops, s.loops[i]-before.loops[i])
+	}
+	return p
+}
+
+// traffic is sources and how many subscribers each of their messages reaches.
+type traffic struct {
+	sources []source
+	copies  uint64
+}
+
+// play runs the sources for d, from an idle broker to an idle broker.
+func (r *run) play(f *fleet, t traffic, d time.Duration) (phase, error) {
+	sentBefore := t.stop()
+	before, err := r.take(f)
+	if err != nil {
+		return phase{}, err
+	}
+	for _, s := range t.sources {
+		s.start()
+	}
+	select {
+	case err = <-f.failed:
+	case <-time.After(d):
+	}
+	published := t.stop() - sentBefore
+	if err != nil {
+		return phase{}, err
+	}
+	if err := f.drain(t, before.delivered+published*t.copies); err != nil {
+		return phase{}, err
+	}
+	after, err := r.take(f)
+	if err != nil {
+		return phase{}, err
+	}
+	p := after.since(before)
+	p.published = published
+	return p, nil
+}
+
+// stop stops the sources and returns how many messages they have sent in all.
+func (t traffic) stop() uint64 {
+	sent := uint64(0)
+	for _, s := range t.sources {
+		sent += s.stop()
+	}
+	return sent
+}
+
+// drain waits until the broker has routed everything and subscribers have had
+// want messages in all. More is a mistake as well as less.
+func (f *fleet) drain(t traffic, want uint64) error {
+	var publishers []*client
+	for _, s := range t.sources {
+		publishers = append(publishers, s.clients()...)
+	}
+	if err := f.ask(publishers, nil); err != nil {
+		return err
+	}
+	last, progress := uint64(0), time.Now()
+	for {
+		have := f.delivered()
+		switch {
+		case have == want:
+			return nil
+		case have > want:
+			return fmt.Errorf("subscribers had %d messages more than the %d that were due", have-want, want)
+		case have > last:
+			last, progress = have, time.Now()
+		case time.Since(progress) > answerTime:
+			return fmt.Errorf("%d of %d messages did not come", want-have, want)
+		}
+		select {
+		case err := <-f.failed:
+			return err
+		case <-time.After(time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Machine is where figures were made.
+type Machine struct {
+	Host       string    `json:"host"`
+	System     string    `json:"system"`    // name and release of the kernel
+	Processor  string    `json:"processor"` // model
+	Processors int       `json:"processors"`
+	MemoryMB   int64     `json:"memory_mb"`
+	Go         string    `json:"go"` // that built the generator
+	Date       time.Time `json:"date"`
+	Command    []string  `json:"command"`
+}
+
+// ThisMachine describes where we run, and how we were called.
+func ThisMachine() Machine {
+	m := Machine{
+		Processors: runtime.NumCPU(),
+		Go:         runtime.Version(),
+		Date:       time.Now().UTC().Truncate(time.Second),
+		Command:    os.Args,
+	}
+	m.Host, _ = os.Hostname() // an empty name says as much as an error would
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		m.System = unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
+	}
+	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if _, rest, ok := strings.Cut(string(b), "model name"); ok {
+			line, _, _ := strings.Cut(rest, "\n")
+			m.Processor = strings.Trim(line, " \t:")
+		}
+	}
+	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
+		kb, _ := field(b, "MemTotal:")
+		m.MemoryMB = kb >> 10
+	}
+	return m
+}
+
+// WriteTable prints the result for people.
+func (r *Result) WriteTable(w io.Writer) error {
+	fmt.Fprintf(w, "%s on %s\n", r.Scenario, r.Broker)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, m := range r.Metrics {
+		fmt.Fprintf(t, "%s\t%s\t %-10s\t\n", m.Name, number(m.Value), m.Unit)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, text := range r.Warnings {
+		fmt.Fprintln(w, "warning:", text)
+	}
+	return nil
+}
+
+// number prints a value with as many digits as mean something.
+func number(v float64) string {
+	switch a := max(v, -v); {
+	case a >= 1000:
+		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case a >= 1:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.4f", v)
+}
+
+// WriteJSON prints any result for programs.
+func WriteJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,217 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nuid"
+)
+
+// A Target is the broker under load.
+type Target struct {
+	Addr    netip.AddrPort // where it listens for clients
+	Process Process        // zero if unknown: its cost is not reported
+	Profile int            // port of its net/http/pprof, or zero
+}
+
+// A Load is how much of a scenario is run. Which fields count depends on the
+// scenario: see Scenario.Flags. The zero value of a field means the scenario's default.
+type Load struct {
+	Conns    int           `json:"conns,omitempty"`    // connections, or subscribers, or publishers in fanin
+	Pairs    int           `json:"pairs,omitempty"`    // publishers with one subscriber each
+	PerConn  int           `json:"per_conn,omitempty"` // subscriptions each connection makes
+	Size     int           `json:"size,omitempty"`     // payload bytes
+	Rate     int           `json:"rate,omitempty"`     // messages a second, one a write; 0 is full speed
+	Window   int           `json:"window,omitempty"`   // messages a subscriber may be behind
+	Clients  int           `json:"clients,omitempty"`  // reqrep: connections, 0 for every case
+	Beside   string        `json:"beside,omitempty"`   // quiet: what goes on beside, "" for every case
+	Readers  int           `json:"readers,omitempty"`  // our loops that read
+	Warmup   time.Duration `json:"warmup,omitempty"`   // not measured
+	Duration time.Duration `json:"duration,omitempty"` // measured
+	Settle   time.Duration `json:"settle,omitempty"`   // before memory is read
+}
+
+// A Scenario is one way to load a broker.
+type Scenario struct {
+	Name     string
+	Summary  string   // one line
+	Defaults Load     // a run of them ends within 30 seconds
+	Flags    []string // the Load's fields that count, in lower case
+	run      func(*run) error
+}
+
+// Scenarios lists them in the order of help texts.
+var Scenarios = []Scenario{
+	{"conn", "idle connections with one subscription each: memory and the cost of connecting",
+		Load{Conns: 1000, Settle: 3 * time.Second}, []string{"conns", "settle"}, runConn},
+	{"fanout", "one publisher, many subscribers on one subject",
+		Load{Conns: 1000, Size: 128, Window: 1024, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
+		[]string{"conns", "size", "rate", "window", "readers", "warmup", "duration"}, runFanout},
+	{"spread", "one publisher, many subscribers on a subject each, in turn",
+		Load{Conns: 1000, Size: 128, Window: 64, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
+		[]string{"conns", "size", "window", "readers", "warmup", "duration"}, runSpread},
+	{"fanin", "many publishers in turn, one message a write, one subscriber",
+		Load{Conns: 1000, Size: 128, Window: 4096, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
+		[]string{"conns", "size", "window", "readers", "warmup", "duration"}, runFanin},
+	{"pairs", "publishers with one subscriber each",
+		Load{Pairs: 1, Size: 16, Window: 32768, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
+		[]string{"pairs", "size", "window", "readers", "warmup", "duration"}, runPairs},
+	{"reqrep", "round trips of requests, one at a time",
+		Load{Size: 16, Warmup: time.Second / 2, Duration: 2 * time.Second},
+		[]string{"clients", "size", "warmup", "duration"}, runReqrep},
+	{"subs", "many literal subjects: memory, cost of SUB, cost of a match",
+		Load{Conns: 1000, PerConn: 1000, Size: 16, Window: 16384, Warmup: time.Second / 2, Duration: 2 * time.Second, Settle: 3 * time.Second},
+		[]string{"conns", "perconn", "size", "window", "warmup", "duration", "settle"}, runSubs},
+	{"quiet", "round trips of a quiet client's PING beside busy ones",
+		Load{Conns: 10000, Size: 128, Rate: 100, Window: 8192, Warmup: time.Second / 2, Duration: 4 * time.Second},
+		[]string{"conns", "size", "rate", "window", "beside", "warmup", "duration"}, runQuiet},
+}
+
+// Find returns the scenario of that name.
+func Find(name string) (Scenario, bool) {
+	for _, s := range Scenarios {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Scenario{}, false
+}
+
+// A Metric is one number a run found.
+type Metric struct {
+	Name  string  `json:"name"` // stable: figures and scripts refer to it
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+}
+
+// A Result is what one run found.
+type Result struct {
+	Scenario string   `json:"scenario"`
+	Load     Load     `json:"load"`
+	Broker   Broker   `json:"broker"`
+	Metrics  []Metric `json:"metrics"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Metric returns the value of that name.
+func (r *Result) Metric(name string) (float64, bool) {
+	for _, m := range r.Metrics {
+		if m.Name == name {
+			return m.Value, true
+		}
+	}
+	return 0, false
+}
+
+// Run puts target under the scenario's load. It blocks until the load is over
+// and every connection of it is closed. One run at a time in a process.
+func (s Scenario) Run(target Target, load Load) (*Result, error) {
+	if load.Readers == 0 {
+		load.Readers = 1
+	}
+	// Our loops are locked threads; pacers, the driver and the collector need
+	// room beside them.
+	if want := load.Readers + 4; runtime.GOMAXPROCS(0) < want {
+		runtime.GOMAXPROCS(want)
+	}
+	r := &run{target: target, load: load, id: nuid.Next()[:8]}
+	r.result = &Result{Scenario: s.Name, Load: load}
+	broker, err := greet(target.Addr)
+	if err != nil {
+		return nil, err
+	}
+	r.result.Broker = broker
+	if err := s.run(r); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Name, err)
+	}
+	return r.result, nil
+}
+
+// A run is one scenario on its way.
+type run struct {
+	target Target
+	load   Load
+	id     string // in every subject, so that runs beside ours do not meet us
+	result *Result
+}
+
+// subject is the i-th of this run's subjects.
+func (r *run) subject(i int) string { return "b." + r.id + "." + strconv.Itoa(i) }
+
+// report adds one metric.
+func (r *run) report(name string, value float64, unit string) {
+	r.result.Metrics = append(r.result.Metrics, Metric{name, value, unit})
+}
+
+// warn adds one warning.
+func (r *run) warn(format string, args ...any) {
+	r.result.Warnings = append(r.result.Warnings, fmt.Sprintf(format, args...))
+}
+
+// sub is the line that subscribes to a subject as subscription 1.
+func sub(subject string) []byte { return []byte("SUB " + subject + " 1\r\n") }
+
+const (
+	busyShare = 0.9 // of one processor: more is a loop, or a broker, at its end
+)
+
+// costs reports what a phase cost for each of n units of work.
+func (r *run) costs(p phase, n uint64, unit string) {
+	if n == 0 {
+		r.warn("nothing was done, so nothing has a cost")
+		return
+	}
+	seconds := p.wall.Seconds()
+	r.report(unit+"s_per_second", float64(n)/seconds, "1/s")
+	if r.target.Process != 0 {
+		r.report("cpu_us_per_"+unit, float64(p.cpu.Nanoseconds())/1000/float64(n), "us")
+		r.report("broker_cpus", p.cpu.Seconds()/seconds, "processors")
+		r.report("broker_switches_per_"+unit, float64(p.switches)/float64(n), "")
+		r.report("generator_cpus", p.own.Seconds()/seconds, "processors")
+	}
+	if r.target.Profile > 0 {
+		r.report("heap_objects_per_"+unit, float64(p.objects)/float64(n), "")
+	}
+	busiest := 0.0
+	for _, t := range p.loops {
+		busiest = max(busiest, t.Seconds()/seconds)
+	}
+	r.report("generator_busiest_loop", busiest, "processors")
+	if r.target.Process != 0 && busiest > busyShare && p.cpu.Seconds()/seconds < busyShare {
+		r.warn("the generator is the bottleneck: its busiest loop took %.2f of a processor, the broker %.2f", busiest, p.cpu.Seconds()/seconds)
+	}
+}
+
+// Check reports a load that the scenario cannot run.
+func (load Load) Check(s Scenario) error {
+	for name, v := range map[string]int{
+		"conns": load.Conns, "pairs": load.Pairs, "perconn": load.PerConn, "window": load.Window, "readers": load.Readers,
+	} {
+		if slices.Contains(s.Flags, name) && v < 1 {
+			return fmt.Errorf("--%s %d is less than 1", name, v)
+		}
+	}
+	switch {
+	case load.Size < 0 || load.Size > sizeMax:
+		return fmt.Errorf("--size %d is not between 0 and %d", load.Size, sizeMax)
+	case load.Rate < 0 || load.Rate > rateMax:
+		return fmt.Errorf("--rate %d is not between 0 and %d", load.Rate, rateMax)
+	case load.Clients < 0 || load.Clients > 2:
+		return fmt.Errorf("--clients %d is not 0, 1 or 2", load.Clients)
+	case load.Beside != "" && !slices.Contains(Sides, load.Beside):
+		return fmt.Errorf("--beside %q is not one of %v", load.Beside, Sides)
+	case load.Duration < 0 || load.Warmup < 0 || load.Settle < 0:
+		return errors.New("a duration is negative")
+	}
+	return nil
+}
+
+const (
+	sizeMax = 1 << 20 // the usual max_payload
+	rateMax = 20_000  // above it a sleep per message is no rhythm any more
+)

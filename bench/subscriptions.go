@@ -1,0 +1,108 @@
+package bench
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// picksMax is how many random subjects are published to in turn: enough that no
+// cache of a broker holds them all.
+const picksMax = 1 << 17
+
+// picksSeed makes every run pick the same ones.
+const picksSeed = 42
+
+// runSubs: Conns connections with PerConn literal subjects each.
+func runSubs(r *run) error {
+	return r.withFleet(func(f *fleet) error {
+		flow := newFlow(f.publishers().l, 1, 1, r.load.Window)
+		all := &meter{flow: flow} // one for all: they live on one loop
+		subscribers := newClients(r.load.Conns)
+		for _, c := range subscribers {
+			c.meter = all
+		}
+		publishers, err := r.openBoth(f, subscribers, 1)
+		if err != nil {
+			return err
+		}
+		if err := r.subscribe(f, subscribers); err != nil {
+			return err
+		}
+		count := min(picksMax, 4*r.load.Conns*r.load.PerConn)
+		hit := newPump(publishers[0], flow, encode(r.picks(count, "k"), count, r.load.Size, r.load.Window/4))
+		p, err := r.match(f, traffic{[]source{hit}, 1})
+		if err != nil {
+			return err
+		}
+		r.costs(p, p.published, "match")
+		miss := newPump(publishers[0], nil, encode(r.picks(count, "z"), count, r.load.Size, count))
+		if p, err = r.match(f, traffic{[]source{miss}, 0}); err != nil {
+			return err
+		}
+		r.costs(p, p.published, "miss")
+		return nil
+	})
+}
+
+// subscribe makes the subscriptions and reports what they cost.
+func (r *run) subscribe(f *fleet, subscribers []*client) error {
+	if err := f.rest(r.load.Settle); err != nil {
+		return err
+	}
+	before, err := r.take(f)
+	if err != nil {
+		return err
+	}
+	err = f.ask(subscribers, func(i int) []byte {
+		var b []byte
+		for k := range r.load.PerConn {
+			b = fmt.Appendf(b, "SUB %s %d\r\n", r.deep(i, "k", k), k+1)
+		}
+		return b
+	})
+	if err != nil {
+		return err
+	}
+	subscribed, err := r.take(f)
+	if err != nil {
+		return err
+	}
+	if err := f.rest(r.load.Settle); err != nil {
+		return err
+	}
+	settled, err := r.take(f)
+	if err != nil {
+		return err
+	}
+	n := float64(r.load.Conns * r.load.PerConn)
+	p := subscribed.since(before)
+	r.report("subs_per_second", n/p.wall.Seconds(), "1/s")
+	if r.target.Process != 0 {
+		r.report("cpu_us_per_sub", float64(p.cpu.Nanoseconds())/1000/n, "us")
+		r.report("bytes_per_sub", float64(settled.broker.Resident-before.broker.Resident)/n, "B")
+	}
+	return nil
+}
+
+// deep is a subject of four words.
+func (r *run) deep(conn int, word string, k int) string {
+	return fmt.Sprintf("b.%s.c%d.%s%d", r.id, conn, word, k)
+}
+
+// picks are count subjects at random.
+func (r *run) picks(count int, word string) []string {
+	random := rand.New(rand.NewPCG(picksSeed, picksSeed))
+	subjects := make([]string, count)
+	for i := range subjects {
+		subjects[i] = r.deep(random.IntN(r.load.Conns), word, random.IntN(r.load.PerConn))
+	}
+	return subjects
+}
+
+// match plays a warm-up and a measured phase.
+func (r *run) match(f *fleet, t traffic) (phase, error) {
+	if _, err := r.play(f, t, r.load.Warmup); err != nil {
+		return phase{}, err
+	}
+	return r.play(f, t, r.load.Duration)
+}

@@ -1,0 +1,165 @@
+package bench
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"gnatsd-ev/loop"
+)
+
+// A wire is one connection on a blocking socket, for round trips: a thread that
+// waits in read(2) is woken sooner than a loop. One goroutine at a time.
+type wire struct {
+	fd     int
+	reader Reader
+	buf    []byte
+	kept   int // buf[:kept] is the beginning of a frame
+	pongs  int
+	info   []byte // the last INFO
+	failed error
+}
+
+// wireBuffer holds the longest control line.
+const wireBuffer = 2 * controlLineMax
+
+// dialWire connects, without a word of NATS.
+func dialWire(to netip.AddrPort) (*wire, error) {
+	fd, err := loop.Dial(to, netip.Addr{})
+	if err != nil {
+		return nil, err
+	}
+	w := &wire{fd: fd, buf: make([]byte, wireBuffer)}
+	limit := unix.NsecToTimeval(int64(answerTime))
+	err = errors.Join(
+		unix.SetNonblock(fd, false),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit),
+	)
+	if err != nil {
+		w.close()
+		return nil, fmt.Errorf("prepare socket to %s: %w", to, err)
+	}
+	return w, nil
+}
+
+// connect waits for the greeting, says CONNECT and hello, and waits for PONG.
+func (w *wire) connect(hello []byte) error {
+	for w.info == nil {
+		if err := w.receive(); err != nil {
+			return err
+		}
+	}
+	if err := w.write(append([]byte(connectLine), hello...)); err != nil {
+		return err
+	}
+	return w.ping()
+}
+
+// ping sends PING and waits for its PONG.
+func (w *wire) ping() error {
+	want := w.pongs + 1
+	if err := w.write([]byte(pingLine)); err != nil {
+		return err
+	}
+	for w.pongs < want {
+		if err := w.receive(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await waits until n messages have come since the wire was dialled.
+func (w *wire) await(n uint64) error {
+	for w.reader.Messages < n {
+		if err := w.receive(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receive reads once.
+func (w *wire) receive() error {
+	n, err := unix.Read(w.fd, w.buf[w.kept:])
+	switch {
+	case err == unix.EINTR:
+		return nil
+	case err == unix.EAGAIN:
+		return fmt.Errorf("broker was silent for %v", answerTime)
+	case err != nil:
+		return fmt.Errorf("read from broker: %w", err)
+	case n == 0:
+		return errors.New("broker closed the connection")
+	}
+	have := w.kept + n
+	used, _, err := w.reader.Feed(w.buf[:have], w)
+	if err != nil {
+		return fmt.Errorf("broker sent what no broker sends: %w", err)
+	}
+	w.kept = copy(w.buf, w.buf[used:have])
+	return w.failed
+}
+
+// write writes all of b.
+func (w *wire) write(b []byte) error {
+	for len(b) > 0 {
+		n, err := unix.Write(w.fd, b)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("write to broker: %w", err)
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// Info keeps the greeting.
+func (w *wire) Info(line []byte) { w.info = append([]byte{}, line...) }
+
+// Ping answers.
+func (w *wire) Ping() { w.failed = errors.Join(w.failed, w.write([]byte(pongLine))) }
+
+// Pong counts.
+func (w *wire) Pong() { w.pongs++ }
+
+// Err ends the run.
+func (w *wire) Err(line []byte) { w.failed = fmt.Errorf("broker said -ERR %s", line) }
+
+func (w *wire) close() { unix.Close(w.fd) }
+
+// A Broker is how a broker introduces itself.
+type Broker struct {
+	Name    string `json:"server_name"`
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	Commit  string `json:"git_commit,omitempty"`
+}
+
+// String is the broker in a few words.
+func (b Broker) String() string {
+	return strings.TrimSpace(strings.Join([]string{b.Version, b.Commit, b.Go}, " "))
+}
+
+// greet asks the broker at to who it is.
+func greet(to netip.AddrPort) (Broker, error) {
+	var b Broker
+	w, err := dialWire(to)
+	if err != nil {
+		return b, err
+	}
+	defer w.close()
+	if err := w.connect(nil); err != nil {
+		return b, err
+	}
+	if err := json.Unmarshal(w.info, &b); err != nil {
+		return b, fmt.Errorf("broker's INFO: %w", err)
+	}
+	return b, nil
+}
