@@ -22,6 +22,7 @@ import (
 const (
 	startTimeout = 15 * time.Second // until the ports file is there
 	stopTimeout  = 10 * time.Second // from SIGTERM to the exit
+	dumpTimeout  = 2 * time.Second  // from SIGQUIT to the exit
 	pollEvery    = 2 * time.Millisecond
 )
 
@@ -157,6 +158,7 @@ func (p *Process) Stop() error {
 	select {
 	case <-p.exited:
 	case <-time.After(stopTimeout):
+		p.dump()
 		p.kill()
 		return fmt.Errorf("still running %v after SIGTERM\n%s", stopTimeout, p.Output())
 	}
@@ -164,6 +166,16 @@ func (p *Process) Stop() error {
 		return fmt.Errorf("SIGTERM ended it with %w\n%s", p.err, p.Output())
 	}
 	return nil
+}
+
+// dump has a process that does not end write the stacks of its goroutines to
+// its output, for the report.
+func (p *Process) dump() {
+	_ = syscall.Kill(p.Pid, syscall.SIGQUIT) // fails only when it is gone
+	select {
+	case <-p.exited:
+	case <-time.After(dumpTimeout):
+	}
 }
 
 // kill ends the process and its wrapper at once: they are a process group.
