@@ -1,0 +1,254 @@
+package conformance
+
+// System calls that fail: strace makes them, gnatsd-ev has to live with them.
+// strace is attached when the broker runs and has connections, so that neither
+// the start of the program nor Go's own set-up meets a fault.
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gnatsd-ev/conformance/candidate"
+)
+
+// The calls a broker may use for one purpose; which it does is its business.
+const (
+	acceptCalls = "accept,accept4"
+	readCalls   = "read,readv,recvfrom,recvmsg"
+	writeCalls  = "write,writev,sendto,sendmsg,io_uring_enter"
+	waitCalls   = "epoll_wait,epoll_pwait,epoll_pwait2"
+)
+
+// A fault is one thing strace does to system calls.
+type fault struct {
+	calls, errno string
+	when         string // which of each thread's calls, as strace counts
+	path         string // only calls on this; empty is all
+}
+
+// injection is strace at work.
+type injection struct {
+	cmd *exec.Cmd
+	log string
+}
+
+// inject lets calls of a process fail until the test ends.
+func inject(t *testing.T, p *candidate.Process, f fault) *injection {
+	t.Helper()
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("there is no strace to make system calls fail with")
+	}
+	i := &injection{log: filepath.Join(t.TempDir(), "strace")}
+	args := []string{"-f", "-p", fmt.Sprint(p.Pid), "-o", i.log, "-e",
+		fmt.Sprintf("inject=%s:error=%s:when=%s", f.calls, f.errno, f.when)}
+	if f.path != "" {
+		args = append(args, "-P", f.path)
+	}
+	i.cmd = exec.Command(strace, args...)
+	stderr, err := i.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := i.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.detach)
+	attached := make(chan string, 1)
+	go func() { // ends with strace
+		lines := bufio.NewScanner(stderr)
+		for lines.Scan() {
+			select {
+			case attached <- lines.Text():
+			default: // the first line says it all
+			}
+		}
+		close(attached)
+	}()
+	select {
+	case line := <-attached:
+		if strings.Contains(line, "Operation not permitted") {
+			t.Skipf("strace may not attach here: %s", line)
+		}
+		if !strings.Contains(line, "attached") {
+			t.Fatalf("strace: %s", line)
+		}
+	case <-time.After(wait):
+		t.Fatal("strace does not attach")
+	}
+	return i
+}
+
+// detach ends strace and leaves the process to itself.
+func (i *injection) detach() {
+	if i.cmd.ProcessState == nil {
+		_ = i.cmd.Process.Signal(syscall.SIGTERM) // fails only when it is gone
+		_ = i.cmd.Wait()                          // of a process that a signal ended
+	}
+}
+
+// count is how many calls were made to fail. Call it after detach.
+func (i *injection) count(t *testing.T) int {
+	t.Helper()
+	text, err := os.ReadFile(i.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(text), "(INJECTED)")
+}
+
+// TestAcceptFaults: whatever accept says, nobody loses a connection and those
+// who wait are served soon after.
+func TestAcceptFaults(t *testing.T) {
+	for _, errno := range []string{
+		"EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EPERM", "EPROTO", "EHOSTUNREACH", "ECONNABORTED", "EINTR", "EAGAIN",
+	} {
+		t.Run(errno, func(t *testing.T) {
+			t.Parallel()
+			p := process(t, candidate.Setting{Loops: 2})
+			veterans := mustGreet(t, p, 4, wait)
+			i := inject(t, p, fault{calls: acceptCalls, errno: errno, when: "1..3"})
+			if errno == "EAGAIN" {
+				// Edge-triggered, a broker that believes in EAGAIN waits
+				// for somebody new: they come one by one until it is over.
+				nudge(t, p)
+			}
+			fresh := mustGreet(t, p, 5, wait)
+			mustPing(t, veterans, wait)
+			mustPing(t, fresh, wait)
+			i.detach()
+			mustPing(t, append(veterans, mustGreet(t, p, 3, wait)...), wait)
+			if n := i.count(t); n == 0 {
+				t.Error("no accept failed: the test has shown nothing")
+			}
+		})
+	}
+}
+
+// nudge connects again and again until somebody is greeted.
+func nudge(t *testing.T, p *candidate.Process) {
+	t.Helper()
+	for range 20 {
+		if _, err := dialRaw(t, p, 200*time.Millisecond); err == nil {
+			return
+		}
+	}
+	t.Error("nobody of 20 was greeted")
+}
+
+// TestInterruptedCalls: EINTR is no error, wherever it comes.
+func TestInterruptedCalls(t *testing.T) {
+	for _, f := range []fault{
+		{calls: readCalls, errno: "EINTR", when: "1+3"},
+		{calls: writeCalls, errno: "EINTR", when: "1+3"},
+		{calls: waitCalls, errno: "EINTR", when: "1+2"},
+	} {
+		name, _, _ := strings.Cut(f.calls, ",")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := process(t, candidate.Setting{Loops: 2})
+			clients := mustGreet(t, p, 6, wait)
+			i := inject(t, p, f)
+			for range 10 {
+				mustPing(t, clients, wait)
+			}
+			sub := subscribe(t, connect(t, p), "interrupted", "")
+			from := connect(t, p)
+			for range 50 {
+				publish(t, from, "interrupted", []byte("x"))
+				flush(t, from)
+			}
+			for range 50 {
+				next(t, sub)
+			}
+			mustGreet(t, p, 3, wait)
+			i.detach()
+			mustPing(t, clients, wait)
+			if n := i.count(t); n == 0 {
+				t.Error("no call failed: the test has shown nothing")
+			}
+		})
+	}
+}
+
+// TestOneConnectionFails: an error of one connection's socket is the error of
+// that connection. EAGAIN of a write is not here: the kernel follows it up
+// with an edge, strace does not.
+func TestOneConnectionFails(t *testing.T) {
+	for _, test := range []struct {
+		fault
+		survives bool // the connection itself has to, too
+	}{
+		{fault{calls: readCalls, errno: "EAGAIN", when: "1"}, true},
+		{fault{calls: readCalls, errno: "EINTR", when: "1..5"}, true},
+		{fault{calls: readCalls, errno: "ECONNRESET", when: "1"}, false},
+		{fault{calls: readCalls, errno: "ETIMEDOUT", when: "1"}, false},
+		{fault{calls: readCalls, errno: "EIO", when: "1"}, false},
+		{fault{calls: writeCalls, errno: "EINTR", when: "1..5"}, true},
+		{fault{calls: writeCalls, errno: "ENOBUFS", when: "1"}, true},
+		{fault{calls: writeCalls, errno: "EPIPE", when: "1"}, false},
+		{fault{calls: writeCalls, errno: "EHOSTUNREACH", when: "1"}, false},
+	} {
+		name, _, _ := strings.Cut(test.calls, ",")
+		t.Run(name+"-"+test.errno, func(t *testing.T) {
+			t.Parallel()
+			p := process(t, candidate.Setting{Loops: 2})
+			others := mustGreet(t, p, 4, wait)
+			victim := mustGreet(t, p, 1, wait)[0]
+			test.path = socketOf(t, p, victim)
+			i := inject(t, p, test.fault)
+			alive := pingRepeatedly(victim)
+			if test.survives && !alive {
+				t.Error("the connection was lost for a passing error")
+			}
+			mustPing(t, others, wait)
+			i.detach()
+			mustPing(t, append(others, mustGreet(t, p, 3, wait)...), wait)
+			if n := i.count(t); n == 0 {
+				t.Error("no call failed: the test has shown nothing")
+			}
+		})
+	}
+}
+
+// pingRepeatedly says whether a client gets a PONG for one of its PINGs. A
+// call that was made to fail leaves no trace in the kernel, so that the broker
+// may need a further PING to look again.
+func pingRepeatedly(c *rawClient) bool {
+	for range 10 {
+		if c.ping(300*time.Millisecond) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// socketOf returns the broker's end of a connection as /proc names it.
+func socketOf(t *testing.T, p *candidate.Process, c *rawClient) string {
+	t.Helper()
+	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", p.Pid))
+	if err != nil {
+		t.Skipf("no table of sockets here: %v", err)
+	}
+	_, port, _ := strings.Cut(c.conn.LocalAddr().String(), ":")
+	var number int
+	if _, err := fmt.Sscan(port, &number); err != nil {
+		t.Fatal(err)
+	}
+	const remote, inode = 2, 9 // columns
+	for line := range strings.Lines(string(table)) {
+		fields := strings.Fields(line)
+		if len(fields) > inode && strings.HasSuffix(fields[remote], fmt.Sprintf(":%04X", number)) {
+			return "socket:[" + fields[inode] + "]"
+		}
+	}
+	t.Fatalf("no socket to port %d in\n%s", number, table)
+	return ""
+}
