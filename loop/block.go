@@ -1,0 +1,180 @@
+package loop
+
+import "gnatsd-ev/internal/invariant"
+
+// Blocks are where outgoing bytes live. A loop appends to its current block;
+// connections hold segments of blocks. One encoding of a message is shared by
+// every connection of the loop that gets the same bytes.
+
+const (
+	// blockSize is what one block holds: large enough that a burst to a
+	// thousand connections costs each of them one write of one piece.
+	blockSize = 128 << 10
+
+	// freeBlocksMax is how many emptied blocks a loop keeps for the next burst.
+	freeBlocksMax = 8
+)
+
+// A Block is an arena of outgoing bytes with counted references. Home loop
+// only: the counts are plain integers.
+type Block struct {
+	buf    []byte
+	refs   int     // segments that point here, and one while it is a loop's current block
+	wanted int     // bytes the segments still have to write
+	shared *Shared // the bytes are somebody else's, counted across loops
+	victim bool    // being emptied by compact
+
+	older, newer *Block // the list of sealed blocks, by age
+}
+
+// A Span is a run of encoded bytes in a block. It is valid until the end of the
+// turn that made it; connections it was sent to hold on to the bytes.
+type Span struct {
+	block    *Block
+	from, to uint32
+}
+
+// Len is the number of bytes in the span.
+func (s Span) Len() int { return int(s.to - s.from) }
+
+// Tail lends the unused end of the current block, with room for n bytes at
+// least: append to it, at most n bytes, and hand the result to Span before the
+// next call to the loop. Home loop only.
+func (l *Loop) Tail(n int) []byte {
+	if n > cap(l.current.buf)-len(l.current.buf) {
+		l.nextBlock(n)
+	}
+	b := l.current.buf
+	return b[len(b):len(b):cap(b)]
+}
+
+// Span seals what was appended to the slice that Tail lent.
+func (l *Loop) Span(tail []byte) Span {
+	b := l.current
+	from := len(b.buf)
+	if invariant.Enabled && cap(tail) != cap(b.buf)-from {
+		panic("loop: Span of bytes that are not the current block's tail: more was appended than was asked for")
+	}
+	b.buf = b.buf[:from+len(tail)]
+	l.unflushed += len(tail)
+	return Span{block: b, from: uint32(from), to: uint32(from + len(tail))}
+}
+
+// SpanOf makes a span of bytes that several loops share, without copying them.
+// It takes over one reference of s.
+func (l *Loop) SpanOf(s *Shared) Span {
+	b := l.takeBlock()
+	b.buf, b.shared = s.Bytes, s
+	l.foreign = append(l.foreign, b)
+	b.refs = 1 // until the end of the turn
+	l.seal(b)
+	l.unflushed += len(s.Bytes)
+	return Span{block: b, from: 0, to: uint32(len(s.Bytes))}
+}
+
+// nextBlock seals the current block and takes one with room for n bytes.
+func (l *Loop) nextBlock(n int) {
+	old := l.current
+	next := l.takeBlock()
+	if n > blockSize {
+		next.buf = grabBytes(n)[:0]
+	} else if next.buf == nil {
+		next.buf = make([]byte, 0, blockSize)
+	}
+	next.refs = 1
+	l.current = next
+	if old != nil {
+		l.seal(old)
+		l.unref(old)
+	}
+}
+
+// takeBlock returns an empty block from the free list or a new one.
+func (l *Loop) takeBlock() *Block {
+	if n := len(l.freeBlocks); n > 0 {
+		b := l.freeBlocks[n-1]
+		l.freeBlocks = l.freeBlocks[:n-1]
+		return b
+	}
+	return &Block{}
+}
+
+// seal puts a block nothing is appended to any more on the list of held blocks.
+func (l *Loop) seal(b *Block) {
+	b.older, b.newer = l.newest, nil
+	if l.newest != nil {
+		l.newest.newer = b
+	} else {
+		l.oldest = b
+	}
+	l.newest = b
+	l.heldBytes += cap(b.buf)
+}
+
+// unref drops one reference; the last one frees the block.
+func (l *Loop) unref(b *Block) {
+	b.refs--
+	if b.refs > 0 {
+		return
+	}
+	if invariant.Enabled {
+		invariant.Check(b.refs == 0 && b.wanted == 0, "block freed with %d references and %d bytes wanted", b.refs, b.wanted)
+	}
+	if b.older != nil {
+		b.older.newer = b.newer
+	} else {
+		l.oldest = b.newer
+	}
+	if b.newer != nil {
+		b.newer.older = b.older
+	} else {
+		l.newest = b.older
+	}
+	l.heldBytes -= cap(b.buf)
+	l.recycle(b)
+}
+
+// recycle empties a block whose last reference is gone.
+func (l *Loop) recycle(b *Block) {
+	switch {
+	case b.shared != nil:
+		b.shared.Release()
+		b.buf, b.shared = nil, nil
+	case cap(b.buf) != blockSize:
+		returnBytes(b.buf)
+		b.buf = nil
+	default:
+		b.buf = b.buf[:0]
+	}
+	b.older, b.newer, b.victim, b.wanted = nil, nil, false, 0
+	if b.buf == nil || len(l.freeBlocks) < freeBlocksMax {
+		l.freeBlocks = append(l.freeBlocks, b)
+	}
+}
+
+// releaseForeign gives up the turn's own hold on shared bytes.
+func (l *Loop) releaseForeign() {
+	for i, b := range l.foreign {
+		l.unref(b)
+		l.foreign[i] = nil
+	}
+	l.foreign = l.foreign[:0]
+}
+
+// rewind starts the current block again when nobody wants what is in it: an
+// idle loop then keeps writing to the same, cached memory.
+func (l *Loop) rewind() {
+	if b := l.current; b.refs == 1 && len(b.buf) > 0 {
+		if cap(b.buf) != blockSize {
+			l.nextBlock(blockSize)
+			return
+		}
+		b.buf = b.buf[:0]
+	}
+}
+
+// From is the span without its first n bytes.
+func (s Span) From(n int) Span {
+	s.from += uint32(n)
+	return s
+}

@@ -1,0 +1,106 @@
+package loop
+
+import "time"
+
+// How connections end. A connection that is to close is put on a list; the end
+// of the turn tears it down in slices, writes what it still owes, and closes
+// the descriptor last: its number must not come back while the batch of events
+// that names it is still being walked.
+
+const (
+	// teardownSlice is how many unfinished teardowns one turn goes on with.
+	teardownSlice = 256
+
+	// A peer that has not read our last word yet would lose it to a reset if we
+	// closed over its unread input. So we say we are done, and read on a while.
+	lingerBytes = 64 << 10
+	lingerTime  = int64(time.Second)
+)
+
+// reap tears down the connections that closed in this turn, and goes on with
+// those it did not finish before.
+func (l *Loop) reap() {
+	work := l.closing
+	if len(work) == 0 {
+		return
+	}
+	n := min(len(work), teardownSlice)
+	kept := l.unreaped[:0]
+	for _, c := range work[:n] {
+		if !c.peer.Teardown() {
+			kept = append(kept, c)
+			continue
+		}
+		c.torn = true
+		l.toreDown(c)
+	}
+	l.unreaped = kept
+	rest := copy(work, work[n:])
+	clear(work[rest:])
+	l.closing = append(work[:rest], kept...)
+}
+
+// toreDown goes on with a connection whose owner holds nothing more for it.
+func (l *Loop) toreDown(c *Conn) {
+	switch {
+	case c.state == stateDead:
+		l.doomed = append(l.doomed, c)
+	case c.pending == 0:
+		l.lastWordWritten(c)
+	case !c.blocked:
+		l.markDirty(c)
+	}
+}
+
+// lastWordWritten runs when an ending connection owes nothing any more.
+func (l *Loop) lastWordWritten(c *Conn) {
+	if c.eof || l.stopping || l.kernel.ShutdownWrite(int(c.fd)) != nil {
+		l.Kill(c)
+		return
+	}
+	c.state = stateLinger
+	c.lingerLeft = lingerBytes
+	c.lingerUntil = l.now + lingerTime
+	l.schedule(c, c.lingerUntil)
+	l.linger(c)
+}
+
+// linger throws away input until the peer closes as well.
+func (l *Loop) linger(c *Conn) {
+	for c.lingerLeft > 0 {
+		n, err := l.kernel.Read(int(c.fd), l.readBuffer[:lingerBytes])
+		if again(err) {
+			return
+		}
+		if err == errIntr {
+			continue
+		}
+		if n == 0 || err != nil {
+			break
+		}
+		c.lingerLeft -= int32(n)
+	}
+	l.Kill(c)
+}
+
+// closeDoomed gives descriptors back. Nothing in this turn may name them any more.
+func (l *Loop) closeDoomed() {
+	if len(l.doomed) == 0 {
+		return
+	}
+	for i, c := range l.doomed {
+		l.doomed[i] = nil
+		l.dropOutput(c)
+		l.dropInput(c)
+		l.unschedule(c)
+		l.unlist(c)
+		l.conns[c.fd] = nil
+		l.kernel.Close(int(c.fd))
+		l.open--
+		l.connCount.Add(-1)
+		c.state = stateFree
+		c.peer.Closed()
+	}
+	l.doomed = l.doomed[:0]
+	l.group.roomAgain()
+}

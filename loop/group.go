@@ -1,0 +1,168 @@
+package loop
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// LoopsMax is how many loops a group may have: sets of loops are words of 64 bits.
+const LoopsMax = 64
+
+// A Config says how a group of loops runs.
+type Config struct {
+	Loops         int    // 1 to LoopsMax
+	CPUs          []int  // processor of each loop's thread, nil to leave threads unpinned
+	Kernel        Kernel // nil means System()
+	WriteDeadline int64  // nanoseconds a socket may refuse the same bytes
+	HeldMax       int    // bytes of blocks slow readers may hold before they are compacted, a loop
+}
+
+// A Group is a fixed set of loops that know one another.
+type Group struct {
+	config    Config
+	loops     []*Loop
+	running   sync.WaitGroup
+	started   bool
+	starved   atomic.Bool // an accept failed for want of room
+	pinFailed atomic.Pointer[error]
+}
+
+const (
+	heldMaxDefault       = 32 << 20
+	writeDeadlineDefault = int64(10 * time.Second)
+)
+
+// NewGroup opens the loops; nothing runs before Start. host is called once for
+// each loop.
+func NewGroup(c Config, host func(*Loop) Host) (*Group, error) {
+	if c.Loops < 1 || c.Loops > LoopsMax {
+		return nil, fmt.Errorf("loops: %d is not between 1 and %d", c.Loops, LoopsMax)
+	}
+	if c.Kernel == nil {
+		c.Kernel = System()
+	}
+	if c.HeldMax == 0 {
+		c.HeldMax = heldMaxDefault
+	}
+	if c.WriteDeadline == 0 {
+		c.WriteDeadline = writeDeadlineDefault
+	}
+	g := &Group{config: c}
+	for id := range c.Loops {
+		l, err := newLoop(g, id)
+		if err != nil {
+			g.Abandon()
+			return nil, fmt.Errorf("open loop %d: %w", id, err)
+		}
+		g.loops = append(g.loops, l)
+	}
+	for _, l := range g.loops {
+		l.host = host(l)
+	}
+	return g, nil
+}
+
+// Abandon closes a group that was never started.
+func (g *Group) Abandon() {
+	for _, l := range g.loops {
+		l.shut()
+	}
+}
+
+// Loops returns the loops. Any goroutine; the slice must not be changed.
+func (g *Group) Loops() []*Loop { return g.loops }
+
+// Start runs the loops, each on a goroutine of its own that ends with Stop.
+func (g *Group) Start() error {
+	g.started = true
+	for _, l := range g.loops {
+		for _, ln := range l.listeners {
+			if err := l.poller.AddListener(ln.fd); err != nil {
+				return fmt.Errorf("watch listener %s: %w", ln.addr, err)
+			}
+		}
+	}
+	for i, l := range g.loops {
+		cpu := -1
+		if len(g.config.CPUs) > 0 {
+			cpu = g.config.CPUs[i%len(g.config.CPUs)]
+		}
+		g.running.Go(func() { l.main(cpu) })
+	}
+	return nil
+}
+
+// PinError says why a thread could not be bound to its processor, if one could not.
+func (g *Group) PinError() error {
+	if p := g.pinFailed.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Stop ends the loops in order: all stop accepting and reading and post what they
+// have; all deliver, write what is pending within deadline nanoseconds, and close. It
+// returns when every loop has ended. Not from a loop, and not during Start.
+func (g *Group) Stop(deadline int64) {
+	if !g.started {
+		g.Abandon()
+		return
+	}
+	var quiet sync.WaitGroup
+	quiet.Add(len(g.loops))
+	for _, l := range g.loops {
+		l.Do(func(l *Loop) {
+			l.quiet = true
+			l.closeListeners()
+			// Delivered in the next turn: what this turn gathered is posted by then.
+			done := &call{f: func(*Loop) { quiet.Done() }}
+			done.Address(done)
+			l.PostTo(l, &done.Letter)
+		})
+	}
+	quiet.Wait()
+	for _, l := range g.loops {
+		l.Do(func(l *Loop) { l.stop(deadline) })
+	}
+	g.running.Wait()
+}
+
+// stop closes every connection once its output is written.
+func (l *Loop) stop(deadline int64) {
+	l.stopping = true
+	l.stopAt = l.kernel.Now() + deadline
+	l.Each(func(c *Conn, p Peer) {
+		if c.state == stateOpen {
+			p.Ended(ErrStopped)
+			l.Close(c)
+		}
+	})
+}
+
+// stopped reports whether the loop has nothing left to do for ever; it drops what the
+// deadline has overtaken.
+func (l *Loop) stopped() bool {
+	if !l.stopping {
+		return false
+	}
+	if l.now >= l.stopAt {
+		l.Each(func(c *Conn, _ Peer) { l.Kill(c) })
+		l.stopAt = never
+	}
+	return l.open == 0 && l.mail.empty()
+}
+
+func (l *Loop) closeListeners() {
+	for _, ln := range l.listeners {
+		l.kernel.Close(ln.fd)
+	}
+	l.listeners, l.acceptPending, l.acceptAt = nil, false, never
+}
+
+// shut gives back what the loop itself holds.
+func (l *Loop) shut() {
+	l.closeListeners()
+	l.poller.Close()
+}

@@ -1,0 +1,168 @@
+package loop
+
+import (
+	"net/netip"
+	"runtime"
+	"sync/atomic"
+
+	"gnatsd-ev/internal/invariant"
+)
+
+// A Host is what the owner of a loop gives it: the loop's upward calls that are
+// not about one connection. All run on the loop.
+type Host interface {
+	// Adopt makes the record for a new connection and returns the Conn embedded in it
+	// and its Peer; with is what came with the listener or the handover. A nil
+	// Conn refuses: the socket is closed.
+	Adopt(fd int, remote netip.AddrPort, with any) (*Conn, Peer)
+	// Commit makes the turn's changes visible to other loops, in slices: true
+	// asks for another turn. It runs before Post and before anything is written.
+	Commit() (more bool)
+	// Post hands what was gathered for other loops to them, with PostTo.
+	Post()
+	// AcceptFailed says that the system refused to accept; it is tried again.
+	AcceptFailed(err error)
+	// PollFailed says that waiting for events failed, which should not happen.
+	PollFailed(err error)
+}
+
+// A Loop is one event loop: one locked thread, some connections, and the memory their output
+// lives in. Unless a method says otherwise, only the loop's own
+// thread may call it: the "home loop" of the connections on it.
+type Loop struct {
+	// Fixed before Start; any goroutine may read.
+	id     int
+	group  *Group
+	kernel Kernel
+	poller Poller
+	host   Host
+
+	// Shared with other goroutines.
+	mail      mailbox
+	asleep    atomic.Bool  // waits for events, or is about to: mail must ring
+	connCount atomic.Int64 // connections here or on their way
+
+	// Home loop only.
+	now        int64
+	turns      uint64
+	events     [eventsMax]Event
+	conns      []*Conn // by descriptor
+	open       int     // connections in conns
+	generation uint32
+	readBuffer []byte
+	runQueue   []*Conn // runQueue[runHead:] have more to say than one visit allowed
+	runHead    int
+	visiting   *Conn
+	spent      int // work done, ever growing
+	spentMax   int // where the present visit's share ends
+	bytesIn    uint64
+	inputs     []*input
+	inputBytes int // kept input of all connections
+	posted     []bool
+	wantTurn   bool // something was posted to ourselves
+	goroutine  uint64
+
+	// Home loop only: output.
+	current     *Block
+	oldest      *Block // sealed blocks somebody refers to, by age
+	newest      *Block
+	heldBytes   int
+	compactAt   int
+	freeBlocks  []*Block
+	foreign     []*Block // shared bytes this turn holds on to
+	unflushed   int      // bytes encoded since the list of dirty connections was last empty
+	dirtyList   []*Conn  // dirtyList[flushed:] are owed something
+	flushed     int
+	expressList []*Conn
+	over        []*Conn
+	iov         [][]byte
+	backlogs    []*backlog
+	slow        []*Conn
+
+	// Home loop only: ends, time, listeners.
+	closing       []*Conn // Teardown is not done
+	unreaped      []*Conn
+	doomed        []*Conn // closed at the end of this turn
+	wheel         wheel
+	wheelDue      int64
+	delays        []delayed
+	delayDue      int64
+	listeners     []*listener
+	acceptPending bool
+	acceptAt      int64
+	quiet         bool // reads no more: the group is stopping
+	stopping      bool // closes everything
+	stopAt        int64
+}
+
+func newLoop(g *Group, id int) (*Loop, error) {
+	p, err := g.config.Kernel.OpenPoller()
+	if err != nil {
+		return nil, err
+	}
+	l := &Loop{
+		id: id, group: g, kernel: g.config.Kernel, poller: p,
+		readBuffer: make([]byte, headRoom+readSize),
+		posted:     make([]bool, g.config.Loops),
+		iov:        make([][]byte, 0, iovecsMax),
+		wheelDue:   never, delayDue: never, acceptAt: never, stopAt: never,
+		compactAt: g.config.HeldMax,
+	}
+	l.now = l.kernel.Now()
+	l.wheel.tick = l.now >> tickBits
+	l.nextBlock(blockSize)
+	return l, nil
+}
+
+// ID is the loop's number, from 0. Any goroutine.
+func (l *Loop) ID() int { return l.id }
+
+// Group is the set of loops this one belongs to. Any goroutine.
+func (l *Loop) Group() *Group { return l.group }
+
+// Now is monotonic time in nanoseconds, read once after each wait and slice.
+func (l *Loop) Now() int64 { return l.now }
+
+// Turns is how many times the loop has turned.
+func (l *Loop) Turns() uint64 { return l.turns }
+
+// InputBytes is how much memory unfinished input of all connections takes.
+func (l *Loop) InputBytes() int { return l.inputBytes }
+
+// HeldBytes is how much memory blocks take that are not written yet.
+func (l *Loop) HeldBytes() int { return l.heldBytes }
+
+// Each calls f for every connection of the loop.
+func (l *Loop) Each(f func(*Conn, Peer)) {
+	for _, c := range l.conns {
+		if c != nil {
+			f(c, c.peer)
+		}
+	}
+}
+
+// AssertOn panics, under the invariants tag, if the caller is not on this loop.
+func (l *Loop) AssertOn() {
+	if invariant.Enabled {
+		id := invariant.GoroutineID()
+		invariant.Check(l.goroutine == 0 || l.goroutine == id, "goroutine %d touches what belongs to loop %d of goroutine %d", id, l.id, l.goroutine)
+	}
+}
+
+// main is the loop's goroutine: it ends when the group stops.
+func (l *Loop) main(cpu int) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if cpu >= 0 {
+		if err := pinThread(cpu); err != nil {
+			l.group.pinFailed.CompareAndSwap(nil, &err)
+		}
+	}
+	if invariant.Enabled {
+		l.goroutine = invariant.GoroutineID()
+	}
+	for _, ln := range l.listeners {
+		ln.pending, l.acceptPending = true, true
+	}
+	l.run()
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package loop
+
+// setNotSentLowat does nothing: these systems' send buffers stay small by themselves.
+func setNotSentLowat(int, int) {}

@@ -1,0 +1,93 @@
+package loop
+
+import "sync/atomic"
+
+// Mail is anything one goroutine hands to a loop. Deliver runs on that loop, in
+// the order of posting, whoever posted; it may run in the middle of another
+// connection's visit, so it must not assume it begins a turn.
+type Mail interface {
+	Deliver(l *Loop)
+}
+
+// A Letter carries a Mail through a mailbox. Embed it in what is sent, so that
+// sending allocates nothing; it is in one mailbox at a time.
+type Letter struct {
+	next *Letter
+	mail Mail
+}
+
+// Address says what the letter delivers. Call it once, before it is first posted.
+func (n *Letter) Address(m Mail) { n.mail = m }
+
+// mailbox is a queue with many producers and one consumer: producers push on a
+// stack, the consumer takes it whole and turns it around. One queue for
+// everything, since with a queue a pair an effect could overtake its cause.
+type mailbox struct {
+	top atomic.Pointer[Letter]
+}
+
+func (b *mailbox) empty() bool { return b.top.Load() == nil }
+
+func (b *mailbox) push(n *Letter) {
+	for {
+		top := b.top.Load()
+		n.next = top
+		if b.top.CompareAndSwap(top, n) {
+			return
+		}
+	}
+}
+
+// take empties the mailbox and returns its letters, oldest first.
+func (b *mailbox) take() *Letter {
+	n := b.top.Swap(nil)
+	var first *Letter
+	for n != nil {
+		next := n.next
+		n.next = first
+		first = n
+		n = next
+	}
+	return first
+}
+
+// Post hands a letter to this loop and wakes it. Any goroutine; it never fails
+// and never waits.
+func (l *Loop) Post(n *Letter) {
+	l.mail.push(n)
+	l.wake()
+}
+
+// PostTo hands a letter to another loop, which is woken at the end of this
+// loop's turn. Home loop only.
+func (l *Loop) PostTo(target *Loop, n *Letter) {
+	target.mail.push(n)
+	if target == l {
+		l.wantTurn = true
+		return
+	}
+	l.posted[target.id] = true
+}
+
+// wake rings the loop's doorbell if it sleeps. It looks into its mailbox
+// between saying that it sleeps and waiting, so no letter is left behind.
+func (l *Loop) wake() {
+	if l.asleep.Load() && l.asleep.CompareAndSwap(true, false) {
+		l.poller.Ring()
+	}
+}
+
+// call is a Mail that runs a function.
+type call struct {
+	Letter
+	f func(*Loop)
+}
+
+func (c *call) Deliver(l *Loop) { c.f(l) }
+
+// Do runs f on the loop, soon, in the order of posting. Any goroutine.
+func (l *Loop) Do(f func(l *Loop)) {
+	c := &call{f: f}
+	c.Address(c)
+	l.Post(&c.Letter)
+}

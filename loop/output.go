@@ -1,0 +1,304 @@
+package loop
+
+import "time"
+
+// Output. Send only records which bytes a connection is owed; flush writes
+// them, in batches, at the end of a turn.
+
+// A segment is a piece of a block that one connection has to write.
+type segment struct {
+	block    *Block
+	from, to uint32
+}
+
+// backlog is the pieces of a connection behind its first one, oldest first.
+type backlog struct {
+	segs []segment
+	head int // segs[:head] are written
+}
+
+// Send hands s to the connection: it will be written after all that was sent
+// before. It never writes, closes or calls back. Home loop only.
+func (l *Loop) Send(c *Conn, s Span) {
+	if c.state > stateEnding || c.torn {
+		return
+	}
+	c.frames++
+	s.block.wanted += s.Len()
+	l.push(c, s)
+}
+
+// SendRest is Send for the rest of a frame whose head was sent just before.
+func (l *Loop) SendRest(c *Conn, s Span) {
+	if c.state > stateEnding || c.torn {
+		return
+	}
+	s.block.wanted += s.Len()
+	l.push(c, s)
+}
+
+// push appends the span's bytes to what c is owed; the caller counts wanted.
+func (l *Loop) push(c *Conn, s Span) {
+	c.pending += s.Len()
+	if c.head.block == nil {
+		s.block.refs++
+		c.head = segment(s)
+	} else if c.more == nil && c.head.block == s.block && c.head.to == s.from {
+		c.head.to = s.to
+	} else {
+		l.pushMore(c, s)
+	}
+	if !c.dirty && !c.blocked {
+		l.markDirty(c)
+	}
+}
+
+// pushMore is push for a connection with more than one piece.
+func (l *Loop) pushMore(c *Conn, s Span) {
+	if c.more == nil {
+		c.more = l.takeBacklog()
+	}
+	segs := c.more.segs
+	if n := len(segs); n > c.more.head && segs[n-1].block == s.block && segs[n-1].to == s.from {
+		segs[n-1].to = s.to
+		return
+	}
+	s.block.refs++
+	if len(segs) == cap(segs) && c.more.head > len(segs)/2 {
+		n := copy(segs, segs[c.more.head:])
+		clear(segs[n:])
+		segs, c.more.head = segs[:n], 0
+	}
+	c.more.segs = append(segs, segment(s))
+}
+
+// Fanout is Send to many connections of this loop at once, with SendRest of body
+// if it is not empty. It returns those that now have more than softMax bytes
+// pending; the slice is valid until the next call.
+func (l *Loop) Fanout(conns []*Conn, s, body Span, softMax int) (over []*Conn) {
+	over = l.over[:0]
+	b, n, sent := s.block, s.Len(), 0
+	for _, c := range conns {
+		if c.state != stateOpen {
+			continue
+		}
+		sent++
+		c.frames++
+		c.pending += n
+		if c.more == nil && c.head.block == b && c.head.to == s.from {
+			c.head.to = s.to
+		} else if c.head.block == nil {
+			b.refs++
+			c.head = segment(s)
+		} else {
+			l.pushMore(c, s)
+		}
+		if !c.dirty && !c.blocked {
+			l.markDirty(c)
+		}
+		if body.block != nil {
+			l.push(c, body)
+		}
+		if c.pending > softMax {
+			over = append(over, c)
+		}
+	}
+	b.wanted += n * sent
+	if body.block != nil {
+		body.block.wanted += body.Len() * sent
+	}
+	l.spent += len(conns)
+	l.over = over
+	return over
+}
+
+// markDirty lists the connection for the next flush. Answers to a connection's own requests
+// go before what others sent: a PONG must not queue behind a broadcast.
+func (l *Loop) markDirty(c *Conn) {
+	c.dirty = true
+	if c == l.visiting {
+		l.expressList = append(l.expressList, c)
+		return
+	}
+	l.dirtyList = append(l.dirtyList, c)
+}
+
+const (
+	flushSlice     = 256                           // connections written to before the sockets are looked at again
+	flushSliceTime = int64(300 * time.Microsecond) // and how long at most
+	flushLookEvery = 8                             // writes between two looks at the clock
+)
+
+// flush writes to the connections that are owed something: all that were
+// answered in this turn, then a slice of the rest. It reports whether some are left.
+func (l *Loop) flush() (left bool) {
+	for i, c := range l.expressList {
+		l.expressList[i] = nil
+		l.flushListed(c)
+	}
+	l.expressList = l.expressList[:0]
+
+	until := l.kernel.Now() + flushSliceTime
+	list := l.dirtyList
+	for i := 0; l.flushed+i < len(list); i++ {
+		if i == flushSlice || i%flushLookEvery == flushLookEvery-1 && l.kernel.Now() > until {
+			l.flushed += i
+			return true
+		}
+		c := list[l.flushed+i]
+		list[l.flushed+i] = nil
+		l.flushListed(c)
+	}
+	l.dirtyList, l.flushed, l.unflushed = list[:0], 0, 0
+	return false
+}
+
+func (l *Loop) flushListed(c *Conn) {
+	if c == nil || !c.dirty {
+		return
+	}
+	c.dirty = false
+	l.flushConn(c)
+}
+
+// flushConn writes what the socket takes.
+func (l *Loop) flushConn(c *Conn) {
+	for c.pending > 0 && c.state <= stateEnding {
+		offered, n, err := l.write(c)
+		if err == errIntr {
+			continue
+		}
+		if err != nil && !again(err) && err != errNoBuffers {
+			l.fail(c, err)
+			return
+		}
+		l.wrote(c, n)
+		if n < offered {
+			l.block(c, err == errNoBuffers)
+			return
+		}
+	}
+	if c.pending == 0 {
+		l.unblock(c)
+		if c.state == stateEnding && c.torn {
+			l.lastWordWritten(c)
+		}
+	}
+}
+
+// write offers the oldest pieces to the socket.
+func (l *Loop) write(c *Conn) (offered, n int, err error) {
+	if c.more == nil {
+		b := c.head.block.buf[c.head.from:c.head.to]
+		n, err = l.kernel.Write(int(c.fd), b)
+		return len(b), n, err
+	}
+	bufs := append(l.iov[:0], c.head.block.buf[c.head.from:c.head.to])
+	offered = len(bufs[0])
+	for _, s := range c.more.segs[c.more.head:] {
+		if len(bufs) == iovecsMax {
+			break
+		}
+		b := s.block.buf[s.from:s.to]
+		bufs = append(bufs, b)
+		offered += len(b)
+	}
+	n, err = l.kernel.Writev(int(c.fd), bufs)
+	clear(bufs)
+	return offered, n, err
+}
+
+// wrote takes n written bytes off what the connection is owed.
+func (l *Loop) wrote(c *Conn, n int) {
+	c.pending -= n
+	c.written += uint64(n)
+	if n > 0 {
+		c.progressAt = l.now
+	}
+	for n > 0 {
+		s := &c.head
+		size := int(s.to - s.from)
+		if n < size {
+			s.from += uint32(n)
+			s.block.wanted -= n
+			return
+		}
+		n -= size
+		s.block.wanted -= size
+		l.unref(s.block)
+		c.shift()
+		if c.more != nil && c.more.head == len(c.more.segs) {
+			l.returnBacklog(c.more)
+			c.more = nil
+		}
+	}
+}
+
+// shift makes the next piece the first.
+func (c *Conn) shift() {
+	if c.more == nil {
+		c.head = segment{}
+		return
+	}
+	m := c.more
+	c.head = m.segs[m.head]
+	m.segs[m.head] = segment{}
+	m.head++
+}
+
+// block notes that the socket is full. The write deadline runs for what is
+// pending now, not for progress: a reader that drips bytes is cut too.
+func (l *Loop) block(c *Conn, noEdge bool) {
+	if noEdge { // the system was out of memory, not the socket: no edge will come
+		l.retryWrite(c)
+	} else if !c.blocked {
+		c.blocked = true
+		c.progressAt = l.now
+	}
+	if c.blockedAt == 0 || c.written >= c.blockedMark {
+		c.blockedAt = l.now
+		c.blockedMark = c.written + uint64(c.pending)
+		l.schedule(c, l.now+l.group.config.WriteDeadline)
+	}
+	l.list(c)
+}
+
+// unblock notes that nothing is pending any more.
+func (l *Loop) unblock(c *Conn) {
+	c.blocked = false
+	c.blockedAt = 0
+	l.unlist(c)
+}
+
+// dropOutput forgets what the connection is still owed.
+func (l *Loop) dropOutput(c *Conn) {
+	for c.head.block != nil {
+		size := int(c.head.to - c.head.from)
+		c.pending -= size
+		c.head.block.wanted -= size
+		l.unref(c.head.block)
+		c.shift()
+		if c.more != nil && c.more.head == len(c.more.segs) {
+			l.returnBacklog(c.more)
+			c.more = nil
+		}
+	}
+}
+
+const backlogsMax = 256 // emptied backlogs a loop keeps
+
+func (l *Loop) takeBacklog() *backlog {
+	if n := len(l.backlogs); n > 0 {
+		b := l.backlogs[n-1]
+		l.backlogs = l.backlogs[:n-1]
+		return b
+	}
+	return &backlog{segs: make([]segment, 0, 4)}
+}
+
+func (l *Loop) returnBacklog(b *backlog) {
+	if len(l.backlogs) < backlogsMax && cap(b.segs) <= 256 {
+		b.segs, b.head = b.segs[:0], 0
+		l.backlogs = append(l.backlogs, b)
+	}
+}

@@ -1,0 +1,244 @@
+package loop
+
+import "gnatsd-ev/internal/invariant"
+
+// Input. A visit reads once and lets the owner handle what came. What is left
+// of an unfinished operation is kept by the connection; an idle connection
+// keeps nothing.
+
+const (
+	// readSize is how much one visit reads: a connection that has more waits for
+	// its next turn, and the others go first.
+	readSize = 64 << 10
+
+	// headRoom is how much kept input is put in front of the next read, so that
+	// both are handled as one run of bytes.
+	headRoom = 32 << 10
+
+	// workMax is how much one visit may spend, in units of about ten
+	// nanoseconds: one delivery. An operation counts ten.
+	workMax = 20_000
+)
+
+// input is what a connection keeps of its unfinished input.
+//
+//	buf[:off]   handled
+//	buf[off:]   not handled yet
+//
+// Invariant: 0 <= off < len(buf), or the connection has no input.
+type input struct {
+	buf  []byte
+	off  int
+	need int // length of the operation at off if known, else 0
+}
+
+// Spend counts work done for the present visit; see workMax.
+func (l *Loop) Spend(units int) { l.spent += units }
+
+// Exhausted reports whether the present visit has used up its share: the owner
+// stops handling input and answers Again.
+func (l *Loop) Exhausted() bool { return l.spent >= l.spentMax }
+
+// visit handles what one connection has to say, up to its share.
+func (l *Loop) visit(c *Conn) {
+	if c.state != stateOpen {
+		if c.state == stateLinger {
+			l.linger(c)
+		}
+		return
+	}
+	if c.parked || l.quiet {
+		return
+	}
+	l.visiting = c
+	l.spentMax = l.spent + workMax
+	if c.ready {
+		l.handle(c, c.in.buf[c.in.off:], nil)
+	} else if c.readable {
+		l.read(c)
+	}
+	l.visiting = nil
+	if c.state == stateOpen && !c.parked && (c.ready || c.readable) {
+		l.enqueue(c)
+	}
+}
+
+// read takes what the socket has, once.
+func (l *Loop) read(c *Conn) {
+	buf, kept := l.inputRoom(c)
+	n, err := l.kernel.Read(int(c.fd), buf[kept:])
+	for err == errIntr {
+		n, err = l.kernel.Read(int(c.fd), buf[kept:])
+	}
+	switch {
+	case err != nil && again(err):
+		c.readable, c.hangup = false, false
+		return
+	case err != nil:
+		c.readable = false
+		l.fail(c, err)
+		return
+	case n == 0:
+		c.readable, c.eof = false, true
+		c.peer.Ended(nil)
+		l.Close(c)
+		return
+	}
+	// A short read means drained, unless the edge carried an end as well.
+	if n < len(buf)-kept && !c.hangup {
+		c.readable = false
+	}
+	l.bytesIn += uint64(n)
+	l.lookAgain()
+	if c.state != stateOpen { // something in the mailbox closed it
+		return
+	}
+	l.handle(c, buf[:kept+n], buf)
+}
+
+// inputRoom returns where the next bytes go: the loop's own buffer, with what the
+// connection kept in front of them, or, for the rest of a large operation, the
+// connection's own buffer. buf[:kept] is kept input.
+func (l *Loop) inputRoom(c *Conn) (buf []byte, kept int) {
+	in := c.in
+	if in == nil {
+		return l.readBuffer[headRoom : headRoom+readSize], 0
+	}
+	have := len(in.buf) - in.off
+	if have <= headRoom && in.need <= headRoom {
+		from := headRoom - have
+		copy(l.readBuffer[from:], in.buf[in.off:])
+		return l.readBuffer[from : headRoom+readSize], have
+	}
+	if in.off > 0 {
+		in.buf = in.buf[:copy(in.buf, in.buf[in.off:])]
+		in.off = 0
+	}
+	room := readSize
+	if in.need > 0 {
+		room = min(room, in.need-have)
+	}
+	// An announced payload is never allocated before it arrives: the buffer at
+	// most doubles what is there.
+	if cap(in.buf)-have < room {
+		want := max(2*have, have+room)
+		if in.need > 0 {
+			want = min(want, in.need)
+		}
+		grown := append(grabBytes(want), in.buf...)
+		l.inputBytes += cap(grown) - cap(in.buf)
+		returnBytes(in.buf)
+		in.buf = grown
+	}
+	return in.buf[:have+room], have
+}
+
+// handle gives b to the owner and keeps what it leaves. b is buf's beginning, or
+// the connection's kept input when buf is nil.
+func (l *Loop) handle(c *Conn, b, buf []byte) {
+	n, need := c.peer.Receive(b)
+	if invariant.Enabled {
+		invariant.Check(n >= 0 && n <= len(b), "Receive took %d of %d bytes", n, len(b))
+	}
+	c.ready = need == Again
+	rest := b[n:]
+	if c.state != stateOpen || len(rest) == 0 {
+		c.ready = false
+		l.dropInput(c)
+		return
+	}
+	in := c.in
+	switch {
+	case in != nil && len(in.buf) > 0 && &b[0] == &in.buf[in.off]: // handled in place
+		in.buf = in.buf[:in.off+len(b)]
+		in.off += n
+	default:
+		l.keep(c, rest)
+		in = c.in
+	}
+	in.need = max(need, 0)
+}
+
+// keep copies unhandled input out of the loop's buffer.
+func (l *Loop) keep(c *Conn, rest []byte) {
+	in := c.in
+	if in == nil {
+		in = l.takeInput()
+		c.in = in
+	}
+	if cap(in.buf) < len(rest) {
+		l.inputBytes -= cap(in.buf)
+		returnBytes(in.buf)
+		in.buf = grabInput(len(rest))
+		l.inputBytes += cap(in.buf)
+	}
+	in.buf = append(in.buf[:0], rest...)
+	in.off = 0
+}
+
+// dropInput forgets what the connection kept.
+func (l *Loop) dropInput(c *Conn) {
+	if c.in == nil {
+		return
+	}
+	l.inputBytes -= cap(c.in.buf)
+	returnBytes(c.in.buf)
+	c.in.buf, c.in.off, c.in.need = nil, 0, 0
+	if len(l.inputs) < inputsMax {
+		l.inputs = append(l.inputs, c.in)
+	}
+	c.in = nil
+	c.ready = false
+}
+
+const inputsMax = 256 // emptied input records a loop keeps
+
+func (l *Loop) takeInput() *input {
+	if n := len(l.inputs); n > 0 {
+		in := l.inputs[n-1]
+		l.inputs = l.inputs[:n-1]
+		return in
+	}
+	return &input{}
+}
+
+// grabInput returns an empty slice for n kept bytes: exact when small, since most
+// kept input is a piece of a control line, from the pools otherwise.
+func grabInput(n int) []byte {
+	if n < 1<<sizeClassMin {
+		return make([]byte, 0, n)
+	}
+	return grabBytes(n)
+}
+
+// Park stops visits to the connection until Unpark, for at most d nanoseconds if
+// d is positive: that is how a publisher is slowed down. Input already
+// read is kept. Home loop only.
+func (l *Loop) Park(c *Conn, d int64) {
+	c.parked = true
+	if d > 0 {
+		l.delay(c, l.now+d)
+	}
+}
+
+// Unpark lets the connection be visited again.
+func (l *Loop) Unpark(c *Conn) {
+	if !c.parked {
+		return
+	}
+	c.parked = false
+	if c.state == stateOpen && (c.ready || c.readable) {
+		l.enqueue(c)
+	}
+}
+
+// Parked reports whether the connection waits for Unpark.
+func (c *Conn) Parked() bool { return c.parked }
+
+// enqueue puts the connection at the end of the run queue.
+func (l *Loop) enqueue(c *Conn) {
+	if !c.queued {
+		c.queued = true
+		l.runQueue = append(l.runQueue, c)
+	}
+}

@@ -1,0 +1,44 @@
+package loop
+
+import (
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// System returns the operating system this process runs on.
+func System() Kernel { return system{} }
+
+// system is the real Kernel. How a socket is read and written is in
+// rawio_linux.go and in rawio_bsd.go.
+type system struct{}
+
+var epoch = time.Now()
+
+func (system) Now() int64 { return int64(time.Since(epoch)) }
+
+func (system) OpenPoller() (Poller, error) { return openPoller() }
+
+func (system) ShutdownWrite(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) }
+
+func (system) Close(fd int) error { return unix.Close(fd) }
+
+func (system) Accept(fd int) (int, netip.AddrPort, error) {
+	nfd, sa, err := acceptNonblock(fd)
+	if err != nil {
+		return -1, netip.AddrPort{}, err
+	}
+	return nfd, addrPort(sa), nil
+}
+
+// addrPort turns a socket address into Go's form; IPv4 inside IPv6 is IPv4.
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}

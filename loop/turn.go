@@ -1,0 +1,176 @@
+package loop
+
+import "time"
+
+// The turn: wait -> events -> mailbox -> run queue -> end of turn.
+
+const (
+	// eventsMax is how many events one wait takes.
+	eventsMax = 256
+
+	// A turn that has visited connections for this long lets its answers go
+	// before it visits more.
+	turnTimeMax = int64(time.Millisecond)
+
+	// gatherMax is how many bytes may be encoded and unflushed before
+	// connections with much to say wait for the flush: what a flush writes to
+	// each subscriber is large, and bounded.
+	gatherMax = 256 << 10
+
+	acceptRetry = int64(100 * time.Millisecond)
+)
+
+// run is the loop. It returns when the group stops and nothing is left to write.
+func (l *Loop) run() {
+	for !l.turn() {
+	}
+	l.shut()
+}
+
+// turn is one pass. It reports whether the loop has ended.
+func (l *Loop) turn() (ended bool) {
+	n := l.wait()
+	l.turns++
+	if l.now >= l.wheelDue {
+		l.fireTimers()
+	}
+	l.fireDelays()
+	l.walk(l.events[:n])
+	l.lookAgain()
+	l.acceptSome()
+	l.runSome()
+	l.endTurn()
+	l.closeDoomed()
+	return l.stopped()
+}
+
+// wait blocks until there is something to do.
+func (l *Loop) wait() int {
+	timeout := int64(0)
+	if !l.busy() {
+		timeout = l.sleepTime()
+		l.asleep.Store(true)
+		if !l.mail.empty() {
+			timeout = 0
+			l.asleep.Store(false)
+		}
+	}
+	n, err := l.poller.Wait(l.events[:], timeout)
+	l.asleep.Store(false)
+	l.now = l.kernel.Now()
+	if err != nil {
+		l.host.PollFailed(err)
+		n = 0
+	}
+	return n
+}
+
+// busy reports whether work is left that needs no event.
+func (l *Loop) busy() bool {
+	return len(l.runQueue) > 0 || len(l.dirtyList) > l.flushed || len(l.closing) > 0 ||
+		l.acceptPending || l.wantTurn || l.stopping && l.open == 0
+}
+
+// walk visits the connections that events name.
+func (l *Loop) walk(events []Event) {
+	start := l.now
+	for _, ev := range events {
+		l.take(ev)
+		if now := l.kernel.Now(); now-start > turnTimeMax {
+			l.now, start = now, now
+			l.endTurn()
+		}
+	}
+}
+
+// take handles one event.
+func (l *Loop) take(ev Event) {
+	if int(ev.FD) >= len(l.conns) || l.conns[ev.FD] == nil {
+		l.wakeListener(ev.FD)
+		return
+	}
+	c := l.conns[ev.FD]
+	if ev.What&Writable != 0 && c.blocked {
+		c.blocked = false
+		if c.pending > 0 && !c.dirty {
+			l.markDirty(c)
+		}
+	}
+	if ev.What&Readable != 0 {
+		c.readable = true
+		c.hangup = c.hangup || ev.What&Hangup != 0
+		if !c.queued || c.state != stateOpen {
+			l.visit(c)
+		}
+	}
+}
+
+// runSome visits connections that had more to say than one visit allows, as long as
+// what they cause can be flushed in bounded pieces.
+func (l *Loop) runSome() {
+	if l.unflushed > gatherMax {
+		return
+	}
+	start := l.now
+	for n := len(l.runQueue) - l.runHead; n > 0 && l.unflushed <= gatherMax; n-- {
+		c := l.runQueue[l.runHead]
+		l.runQueue[l.runHead] = nil
+		l.runHead++
+		c.queued = false
+		l.visit(c)
+		if l.kernel.Now()-start > turnTimeMax {
+			break
+		}
+	}
+	rest := copy(l.runQueue, l.runQueue[l.runHead:])
+	clear(l.runQueue[rest:])
+	l.runQueue, l.runHead = l.runQueue[:rest], 0
+}
+
+// endTurn is the only way out: the dead are reaped, index changes committed, parcels
+// posted, bells rung, and only then do bytes leave. So who reads an answer
+// knows that what it answers is in force for everybody.
+func (l *Loop) endTurn() {
+	l.wantTurn = false
+	l.reap()
+	if l.host.Commit() {
+		l.wantTurn = true
+	}
+	l.host.Post()
+	l.ringBells()
+	left := l.flush()
+	l.releaseForeign()
+	if !left {
+		l.rewind()
+	}
+	if l.heldBytes > l.compactAt {
+		l.compact()
+	}
+}
+
+// lookAgain drains the mailbox: after every read and before its bytes are handled, so
+// that nothing routed before a SUB is delivered after it.
+func (l *Loop) lookAgain() {
+	if l.mail.empty() {
+		return
+	}
+	visiting, max := l.visiting, l.spentMax
+	l.visiting = nil
+	for m := l.mail.take(); m != nil; {
+		next := m.next
+		m.next = nil
+		m.mail.Deliver(l)
+		m = next
+	}
+	l.visiting, l.spentMax = visiting, max
+}
+
+// ringBells wakes the loops that got mail in this turn and sleep.
+func (l *Loop) ringBells() {
+	for i, t := range l.group.loops {
+		if l.posted[i] {
+			l.posted[i] = false
+			t.wake()
+		}
+	}
+}
