@@ -50,6 +50,9 @@ type Process struct {
 	err     error
 	address string
 	output  *lockedBuffer
+
+	stopOnce sync.Once
+	stopErr  error // what the first Stop returned
 }
 
 // Start runs the binary with a setting and returns when it listens. dir is an
@@ -148,8 +151,14 @@ func (p *Process) Running() bool {
 }
 
 // Stop ends the process with SIGTERM. Its error is that of a process that had
-// ended before, does not end, or ends with a status that is not 0.
+// ended before, does not end, or ends with a status that is not 0. Further calls
+// return what the first one did.
 func (p *Process) Stop() error {
+	p.stopOnce.Do(func() { p.stopErr = p.stop() })
+	return p.stopErr
+}
+
+func (p *Process) stop() error {
 	if !p.Running() {
 		return fmt.Errorf("had ended by itself: %v\n%s", p.err, p.Output())
 	}
