@@ -7,6 +7,7 @@ package conformance
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,10 @@ const (
 	writeCalls  = "write,writev,sendto,sendmsg,io_uring_enter"
 	waitCalls   = "epoll_wait,epoll_pwait,epoll_pwait2"
 )
+
+// settle is what threads are given to stop for strace the first time: until
+// then their calls go unseen.
+const settle = 100 * time.Millisecond
 
 // A fault is one thing strace does to system calls.
 type fault struct {
@@ -83,6 +88,7 @@ func inject(t *testing.T, p *candidate.Process, f fault) {
 	case <-time.After(wait):
 		t.Fatal("strace does not attach")
 	}
+	time.Sleep(settle)
 }
 
 // requireFaults fails a test in which no call failed.
@@ -217,18 +223,28 @@ func socketOf(t *testing.T, p *candidate.Process, c *rawClient) string {
 	if err != nil {
 		t.Skipf("no table of sockets here: %v", err)
 	}
-	_, port, _ := strings.Cut(c.conn.LocalAddr().String(), ":")
-	var number int
-	if _, err := fmt.Sscan(port, &number); err != nil {
-		t.Fatal(err)
-	}
-	const remote, inode = 2, 9 // columns
+	// Seen from the broker; the client's port alone may be in use towards
+	// other brokers as well.
+	local, remote := tableAddress(t, c.conn.RemoteAddr()), tableAddress(t, c.conn.LocalAddr())
+	const inode = 9 // column
 	for line := range strings.Lines(string(table)) {
 		fields := strings.Fields(line)
-		if len(fields) > inode && strings.HasSuffix(fields[remote], fmt.Sprintf(":%04X", number)) {
+		if len(fields) > inode && fields[1] == local && fields[2] == remote {
 			return "socket:[" + fields[inode] + "]"
 		}
 	}
-	t.Fatalf("no socket to port %d in\n%s", number, table)
+	t.Fatalf("no socket from %s to %s in\n%s", local, remote, table)
 	return ""
+}
+
+// tableAddress is an address as the kernel's table writes it: the bytes of an
+// IPv4 address as one little-endian number.
+func tableAddress(t *testing.T, a net.Addr) string {
+	t.Helper()
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok || tcp.IP.To4() == nil {
+		t.Fatalf("%v is no address of IPv4", a)
+	}
+	ip := tcp.IP.To4()
+	return fmt.Sprintf("%02X%02X%02X%02X:%04X", ip[3], ip[2], ip[1], ip[0], tcp.Port)
 }
