@@ -22,6 +22,7 @@ import (
 const (
 	startTimeout = 15 * time.Second // until the ports file is there
 	stopTimeout  = 10 * time.Second // from SIGTERM to the exit
+	dumpTimeout  = 2 * time.Second  // from SIGQUIT to the exit
 	pollEvery    = 2 * time.Millisecond
 )
 
@@ -49,6 +50,9 @@ type Process struct {
 	err     error
 	address string
 	output  *lockedBuffer
+
+	stopOnce sync.Once
+	stopErr  error // what the first Stop returned
 }
 
 // Start runs the binary with a setting and returns when it listens. dir is an
@@ -147,8 +151,14 @@ func (p *Process) Running() bool {
 }
 
 // Stop ends the process with SIGTERM. Its error is that of a process that had
-// ended before, does not end, or ends with a status that is not 0.
+// ended before, does not end, or ends with a status that is not 0. Further calls
+// return what the first one did.
 func (p *Process) Stop() error {
+	p.stopOnce.Do(func() { p.stopErr = p.stop() })
+	return p.stopErr
+}
+
+func (p *Process) stop() error {
 	if !p.Running() {
 		return fmt.Errorf("had ended by itself: %v\n%s", p.err, p.Output())
 	}
@@ -157,6 +167,7 @@ func (p *Process) Stop() error {
 	select {
 	case <-p.exited:
 	case <-time.After(stopTimeout):
+		p.dump()
 		p.kill()
 		return fmt.Errorf("still running %v after SIGTERM\n%s", stopTimeout, p.Output())
 	}
@@ -164,6 +175,16 @@ func (p *Process) Stop() error {
 		return fmt.Errorf("SIGTERM ended it with %w\n%s", p.err, p.Output())
 	}
 	return nil
+}
+
+// dump has a process that does not end write the stacks of its goroutines to
+// its output, for the report.
+func (p *Process) dump() {
+	_ = syscall.Kill(p.Pid, syscall.SIGQUIT) // fails only when it is gone
+	select {
+	case <-p.exited:
+	case <-time.After(dumpTimeout):
+	}
 }
 
 // kill ends the process and its wrapper at once: they are a process group.

@@ -45,4 +45,5 @@
 //	sleep 50ms         wait
 //	! NAME VALUE       start the server with this option; see OptionNames
 //	! deviation TEXT   nats-server answers otherwise, and TEXT says why
+//	! cuts TEXT        nats-server answers by how the bytes are cut, and TEXT says how
 package transcript

@@ -35,6 +35,9 @@ type Script struct {
 	// Deviation says why gnatsd-ev answers otherwise than nats-server does
 	// here; empty for a script that holds for both.
 	Deviation string
+	// Cuts says how nats-server's answers depend on the way the bytes are
+	// cut; empty for a script it answers the same in every Mode.
+	Cuts string
 
 	lines []string // the file, for reports and for Record
 	steps []step
@@ -125,12 +128,16 @@ func (s *Script) setOption(text string) error {
 	if value == "" {
 		return fmt.Errorf("option %s has no value", name)
 	}
-	if name == "deviation" {
+	switch name {
+	case "deviation":
 		s.Deviation = value
+		return nil
+	case "cuts":
+		s.Cuts = value
 		return nil
 	}
 	if !slices.Contains(OptionNames(), name) {
-		return fmt.Errorf("unknown option %s; there are deviation, %s", name, strings.Join(OptionNames(), ", "))
+		return fmt.Errorf("unknown option %s; there are deviation, cuts, %s", name, strings.Join(OptionNames(), ", "))
 	}
 	s.Options[name] = value
 	return nil

@@ -32,15 +32,15 @@ func TestParseRejects(t *testing.T) {
 }
 
 func TestParseTakesOptions(t *testing.T) {
-	s, err := Parse("test", "! max_payload 1024\n! ping_interval 50ms\n! deviation we know better\n")
+	s, err := Parse("test", "! max_payload 1024\n! ping_interval 50ms\n! deviation we know better\n! cuts by luck\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.Options["max_payload"] != "1024" || s.Options["ping_interval"] != "50ms" || len(s.Options) != 2 {
 		t.Errorf("options are %v", s.Options)
 	}
-	if s.Deviation != "we know better" {
-		t.Errorf("the deviation is %q", s.Deviation)
+	if s.Deviation != "we know better" || s.Cuts != "by luck" {
+		t.Errorf("the deviation is %q, the cuts are %q", s.Deviation, s.Cuts)
 	}
 }
 
