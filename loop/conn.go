@@ -37,10 +37,9 @@ type Conn struct {
 	blockedMark uint64 // written must reach this for that backlog to be gone
 
 	// Time.
-	due         int64 // when the owner wants Tick, 0 when never
-	scheduled   int64 // when the wheel will look at this connection, 0 when it is not on it
-	prev, next  *Conn // neighbours in a slot of the wheel
-	lingerUntil int64
+	due        int64 // when the owner wants Tick, 0 when never
+	scheduled  int64 // when the wheel will look at this connection, 0 when it is not on it
+	prev, next *Conn // neighbours in a slot of the wheel
 
 	slowIndex  int32 // place in the loop's list of blocked connections plus one
 	lingerLeft int32 // bytes still read and thrown away after ShutdownWrite

@@ -115,11 +115,11 @@ func (w *wheel) nextFilled(limit int64) int64 {
 // nearest of the rest.
 func (l *Loop) fire(c *Conn) {
 	if c.state == stateLinger {
-		if l.now >= c.lingerUntil {
+		if l.now >= c.due {
 			l.Kill(c)
 			return
 		}
-		l.schedule(c, c.lingerUntil)
+		l.schedule(c, c.due)
 		return
 	}
 	if c.blockedAt != 0 && c.state <= stateEnding {

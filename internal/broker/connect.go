@@ -13,14 +13,15 @@ import (
 // and drops all subscriptions.
 func (s *Session) connect(op *parser.Op) {
 	sh := s.shard
-	c := s.options()
-	if err := c.Unmarshal(op.Arg); err != nil {
+	c := &sh.connect
+	*c = s.options()
+	if err := c.UnmarshalShared(op.Arg, sh.strings); err != nil {
 		sh.log.Limited(errorLevel, "connect", "%s - CONNECT is not understood: %v", s, err)
 		s.end(proto.ProtocolViolation)
 		return
 	}
 	first := !s.has(connected)
-	s.adopt(&c)
+	s.adopt(c)
 	if first {
 		s.wakeForFirstPing()
 	} else {
@@ -79,7 +80,7 @@ func (s *Session) ping(*parser.Op) {
 	if s.has(asyncInfo) {
 		sh := s.shard
 		s.send(sh.broker.greeting.AppendConnected(sh.loop.Tail(greetingMax), s.id, sh.clientIP(s.remote),
-			proto.Connected{MaxPayload: s.parser.MaxPayload, Account: s.account.name}))
+			proto.Connected{MaxPayload: s.parser.MaxPayload, Account: s.table.account.name}))
 	}
 }
 

@@ -131,7 +131,7 @@ func (s *Session) Overdue() {
 
 // stall asks that the session's input waits a while.
 func (s *Session) stall(d int64) {
-	if s.paused >= stallMax {
+	if int64(s.paused) >= stallMax {
 		return
 	}
 	s.pauseUntil = max(s.pauseUntil, s.shard.loop.Now()+d)
@@ -141,7 +141,7 @@ func (s *Session) stall(d int64) {
 func (s *Session) pause() {
 	now := s.shard.loop.Now()
 	if d := s.pauseUntil - now; d > 0 && !s.conn.Parked() {
-		s.paused += d
+		s.paused += int32(d)
 		s.shard.stalls++
 		s.shard.loop.Park(&s.conn, d)
 	}

@@ -60,7 +60,7 @@ func (s *Session) publish(op *parser.Op) {
 	}
 	m := &sh.message
 	*m = message{
-		account: s.account, subject: op.Subject, reply: op.Reply, payload: op.Payload, header: op.Header,
+		account: s.table.account, subject: op.Subject, reply: op.Reply, payload: op.Payload, header: op.Header,
 		from: s, origin: origin{name: s.conn.Handle(), loop: uint8(sh.id), real: true},
 	}
 	sh.inMsgs++
@@ -121,7 +121,7 @@ func (s *Session) subscriptionTo(published []byte) *subscription {
 			}
 			continue
 		}
-		for _, sub := range s.subs.list {
+		for _, sub := range s.subs.all() {
 			if sub.topic == tp && (sub.set == nil || sub.set.group == nil) {
 				return sub
 			}

@@ -15,13 +15,13 @@ type Session struct {
 
 	conn     loop.Conn // first: a fan-out touches nothing else
 	shard    *shard
-	account  *Account
-	table    *table // the account's on this loop
+	table    *table // its account's on this loop
 	parser   parser.Parser
 	id       uint64
 	traits   traits
 	reason   proto.CloseReason // why it closes, StillOpen before
 	pingsOut uint8             // our PINGs without a PONG
+	paused   int32             // nanoseconds it was stalled since its input was last all handled
 	subs     sids
 	remote   netip.AddrPort
 	client   *clientInfo // what CONNECT said of the program, nil before
@@ -31,7 +31,6 @@ type Session struct {
 	pingedAt   int64 // when the last PING went, 0 for none
 	roundTrip  int64
 	pauseUntil int64 // present stall ends
-	paused     int64 // stalls since its input was last all handled
 	inMsgs     uint64
 	inBytes    uint64
 }
@@ -131,7 +130,9 @@ func (s *Session) Opened() {
 	sh := s.shard
 	s.lastIn = sh.loop.Now()
 	s.send(sh.broker.greeting.Append(sh.loop.Tail(greetingMax), s.id, sh.clientIP(s.remote)))
-	sh.log.Debugf("%s - Client connection created", s)
+	if sh.log.DebugOn() {
+		sh.log.Debugf("%s - Client connection created", s)
+	}
 	if !sh.broker.admit() {
 		sh.log.Limited(errorLevel, "maximum connections", "%s - maximum connections exceeded", s)
 		s.endWith(proto.ErrConnections, proto.MaxConnectionsExceeded)
@@ -167,11 +168,10 @@ const teardownSlice = 2000
 // Teardown takes back the session's subscriptions, a slice at a time.
 func (s *Session) Teardown() bool {
 	for range teardownSlice {
-		n := s.subs.count()
-		if n == 0 {
+		sub := s.subs.last()
+		if sub == nil {
 			return true
 		}
-		sub := s.subs.list[n-1]
 		s.subs.take(sub)
 		s.drop(sub)
 	}
@@ -184,7 +184,9 @@ func (s *Session) Closed() {
 	if s.has(counted) {
 		sh.broker.leave()
 	}
-	sh.log.Debugf("%s - Client connection closed: %s", s, s.reason)
+	if sh.log.DebugOn() {
+		sh.log.Debugf("%s - Client connection closed: %s", s, s.reason)
+	}
 }
 
 // send hands the peer bytes that were appended to the loop's tail.

@@ -44,7 +44,9 @@ type shard struct {
 	interests   []*interest
 	contestList []contest
 	own         []*group
-	ipText      []byte
+	connect     proto.Connect
+	lastIP      netip.Addr
+	lastIPText  string
 	seed        uint64
 
 	// Home loop only: what the turn gathers.
@@ -59,7 +61,9 @@ type shard struct {
 	// Home loop only: counters.
 	inMsgs, inBytes, outMsgs, outBytes, stalls uint64
 
-	clients map[clientInfo]*clientInfo // programs of this loop's sessions
+	// Home loop only: what sessions share.
+	clients map[clientInfo]*clientInfo
+	strings sharedStrings
 }
 
 func newShard(b *Broker, l *loop.Loop) *shard {
@@ -70,7 +74,7 @@ func newShard(b *Broker, l *loop.Loop) *shard {
 		pendingMax: int(o.MaxPending), pendingSoft: int(o.MaxPending / 4 * 3), trace: o.Trace,
 		inFlight: make([]atomic.Int64, n), waiting: make([]atomic.Bool, n), out: make([]*parcel, n),
 		replyTopics: make([]*topic, 0, 8),
-		seed:        uint64(l.ID()+1) * 0x9E3779B97F4A7C15, clients: map[clientInfo]*clientInfo{},
+		seed:        uint64(l.ID()+1) * 0x9E3779B97F4A7C15, clients: map[clientInfo]*clientInfo{}, strings: sharedStrings{},
 	}
 }
 
@@ -78,7 +82,7 @@ func newShard(b *Broker, l *loop.Loop) *shard {
 func (sh *shard) Adopt(_ int, remote netip.AddrPort, _ any) (*loop.Conn, loop.Peer) {
 	b := sh.broker
 	s := &Session{
-		shard: sh, account: b.global, table: b.global.tables[sh.id], id: b.clientIDs.Add(1),
+		shard: sh, table: b.global.tables[sh.id], id: b.clientIDs.Add(1),
 		traits: verbose | pedantic | wantsEcho, remote: remote,
 	}
 	s.parser.MaxControlLine = b.options.MaxControlLine
@@ -107,8 +111,14 @@ func (sh *shard) session(o origin) *Session {
 
 func (sh *shard) sessionOf(c *loop.Conn) *Session { return c.Peer().(*Session) }
 
-// clientIP returns the peer's address as INFO shows it.
-func (sh *shard) clientIP(a netip.AddrPort) string { return a.Addr().String() }
+// clientIP returns the peer's address as INFO shows it. Many connections often
+// come from one address, one after the other.
+func (sh *shard) clientIP(a netip.AddrPort) string {
+	if ip := a.Addr(); ip != sh.lastIP {
+		sh.lastIP, sh.lastIPText = ip, ip.String()
+	}
+	return sh.lastIPText
+}
 
 // intern returns the shared copy of what a client program says of itself.
 func (sh *shard) intern(c *proto.Connect) *clientInfo {
@@ -119,12 +129,30 @@ func (sh *shard) intern(c *proto.Connect) *clientInfo {
 	if known := sh.clients[key]; known != nil {
 		return known
 	}
-	if len(sh.clients) >= clientsMax {
+	if len(sh.clients) >= sharedStringsMax {
 		clear(sh.clients)
 	}
-	sh.clients[key] = &key
-	return &key
+	info := &clientInfo{name: c.Name, lang: c.Lang, version: c.Version}
+	sh.clients[key] = info
+	return info
 }
 
-// clientsMax bounds how many different programs a shard remembers to share.
-const clientsMax = 1024
+// sharedStrings holds one copy of each string that CONNECTs repeat.
+type sharedStrings map[string]string
+
+// String returns the shared copy of b.
+func (t sharedStrings) String(b []byte) string {
+	if s, ok := t[string(b)]; ok {
+		return s
+	}
+	if len(t) >= sharedStringsMax {
+		clear(t)
+	}
+	s := string(b)
+	t[s] = s
+	return s
+}
+
+// sharedStringsMax bounds how many strings and programs a shard remembers to
+// share.
+const sharedStringsMax = 1024

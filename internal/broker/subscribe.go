@@ -73,8 +73,7 @@ func (s *Session) drop(sub *subscription) {
 
 // dropAll takes all subscriptions of the session out.
 func (s *Session) dropAll() {
-	for n := s.subs.count(); n > 0; n = s.subs.count() {
-		sub := s.subs.list[n-1]
+	for sub := s.subs.last(); sub != nil; sub = s.subs.last() {
 		s.subs.take(sub)
 		s.drop(sub)
 	}
