@@ -10,7 +10,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 .PHONY: build run test race invariants lint staticcheck fuzz record microbench figures cross conformance cover tidy help
 
 build: ## build the programs into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/...
 
 run: build ## build and start the broker; PORT=4222 ARGS="-D"
 	bin/gnatsd-ev -p $(PORT) $(ARGS)
@@ -46,8 +46,8 @@ microbench: ## all benchmarks; BASE=main compares with that commit; BENCHTIME=20
 figures: build ## measure the broker with the load tool, into figures/
 	scripts/figures
 
-cross: ## vet and build for every other system we support
-	GO=$(GO) scripts/cross
+cross: ## vet and build for every system we support; TARGETS="openbsd/amd64"
+	GO=$(GO) scripts/cross $(TARGETS)
 
 conformance: ## real clients and a real nats-server against the broker (a module of its own)
 	cd conformance && $(GO) test ./...
