@@ -88,7 +88,7 @@ func (p *parcel) append(m *message) *entry {
 	if m.shared != nil {
 		m.shared.Retain(1)
 		e.shared = m.shared
-		p.size += len(m.payload)
+		p.size += len(m.payload) / sharedWeight
 	} else {
 		p.bytes = append(p.bytes, m.payload...)
 	}

@@ -13,8 +13,14 @@ import (
 // max_pending.
 
 const (
-	// inFlightMax is how many bytes may be on their way from one loop to another.
-	inFlightMax = 16 << 20
+	// inFlightMax is how much may be on its way from one loop to another, in bytes of
+	// messages that are copied and sixteenths of bytes of those that are shared.
+	// A loop must take all of it before it handles what it has just read, so this is
+	// also what a PING there may have to wait for: about a millisecond.
+	inFlightMax = 1 << 20
+
+	// sharedWeight is how much less a shared byte weighs than a copied one.
+	sharedWeight = 16
 
 	// A publisher is not read for stallShort when a subscriber has more than three
 	// quarters of max_pending waiting, for stallLong when it has all of it, and for
