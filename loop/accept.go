@@ -97,7 +97,7 @@ func (g *Group) place(from *Loop, fd int, remote netip.AddrPort, with any) {
 		from.Adopt(fd, remote, with)
 		return
 	}
-	from.PostTo(target, &newHandover(fd, remote, with).Letter)
+	from.PostTo(target, &newHandover(fd, remote, with).Letter, 1)
 }
 
 // emptiest returns the loop with the fewest connections.

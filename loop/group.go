@@ -119,7 +119,7 @@ func (g *Group) Stop(deadline int64) {
 			// Delivered in the next turn: what this turn gathered is posted by then.
 			done := &call{f: func(*Loop) { quiet.Done() }}
 			done.Address(done)
-			l.PostTo(l, &done.Letter)
+			l.PostTo(l, &done.Letter, 1)
 		})
 	}
 	quiet.Wait()

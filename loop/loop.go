@@ -39,7 +39,7 @@ type Loop struct {
 
 	// Shared with other goroutines.
 	mail      mailbox
-	asleep    atomic.Bool  // waits for events, or is about to: mail must ring
+	state     tenancy
 	connCount atomic.Int64 // connections here or on their way
 
 	// Home loop only.
@@ -57,9 +57,10 @@ type Loop struct {
 	spentMax   int // where the present visit's share ends
 	bytesIn    uint64
 	inputs     []*input
-	inputBytes int // kept input of all connections
-	posted     []bool
-	wantTurn   bool // something was posted to ourselves
+	inputBytes int   // kept input of all connections
+	posted     []int // by target: work posted in this turn
+	awaited    int64 // until when its thread waits at the latest
+	wantTurn   bool  // something was posted to ourselves
 	goroutine  uint64
 
 	// Home loop only: output.
@@ -103,7 +104,7 @@ func newLoop(g *Group, id int) (*Loop, error) {
 	l := &Loop{
 		id: id, group: g, kernel: g.config.Kernel, poller: p,
 		readBuffer: make([]byte, headRoom+readSize),
-		posted:     make([]bool, g.config.Loops),
+		posted:     make([]int, g.config.Loops),
 		iov:        make([][]byte, 0, iovecsMax),
 		wheelDue:   never, delayDue: never, acceptAt: never, stopAt: never,
 		compactAt: g.config.HeldMax,

@@ -58,23 +58,15 @@ func (l *Loop) Post(n *Letter) {
 	l.wake()
 }
 
-// PostTo hands a letter to another loop, which is woken at the end of this
-// loop's turn. Home loop only.
-func (l *Loop) PostTo(target *Loop, n *Letter) {
+// PostTo hands a letter to another loop, which learns of it at the end of this
+// loop's turn. work says how much there is to do for it, in messages. Home loop only.
+func (l *Loop) PostTo(target *Loop, n *Letter, work int) {
 	target.mail.push(n)
 	if target == l {
 		l.wantTurn = true
 		return
 	}
-	l.posted[target.id] = true
-}
-
-// wake rings the loop's doorbell if it sleeps. It looks into its mailbox
-// between saying that it sleeps and waiting, so no letter is left behind.
-func (l *Loop) wake() {
-	if l.asleep.Load() && l.asleep.CompareAndSwap(true, false) {
-		l.poller.Ring()
-	}
+	l.posted[target.id] += max(work, 1)
 }
 
 // call is a Mail that runs a function.

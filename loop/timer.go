@@ -197,11 +197,14 @@ func (l *Loop) fireDelays() {
 	l.delays = kept
 }
 
+// nextDue is when something of the loop's has to happen even without events.
+func (l *Loop) nextDue() int64 { return min(l.wheelDue, l.delayDue, l.acceptAt, l.stopAt) }
+
 // sleepTime is how long the loop may wait for events.
 func (l *Loop) sleepTime() int64 {
-	due := min(l.wheelDue, l.delayDue, l.acceptAt, l.stopAt)
-	if due == never {
+	l.awaited = l.nextDue()
+	if l.awaited == never {
 		return -1
 	}
-	return max(due-l.kernel.Now(), 0)
+	return max(l.awaited-l.kernel.Now(), 0)
 }

@@ -46,17 +46,17 @@ func (l *Loop) turn() (ended bool) {
 
 // wait blocks until there is something to do.
 func (l *Loop) wait() int {
-	timeout := int64(0)
+	timeout, slept := int64(0), false
 	if !l.busy() {
 		timeout = l.sleepTime()
-		l.asleep.Store(true)
-		if !l.mail.empty() {
+		if slept = l.fallAsleep(); !slept {
 			timeout = 0
-			l.asleep.Store(false)
 		}
 	}
 	n, err := l.poller.Wait(l.events[:], timeout)
-	l.asleep.Store(false)
+	if slept {
+		l.wakeUp()
+	}
 	l.now = l.kernel.Now()
 	if err != nil {
 		l.host.PollFailed(err)
@@ -68,7 +68,7 @@ func (l *Loop) wait() int {
 // busy reports whether work is left that needs no event.
 func (l *Loop) busy() bool {
 	return len(l.runQueue) > 0 || len(l.dirtyList) > l.flushed || len(l.closing) > 0 ||
-		l.acceptPending || l.wantTurn || l.stopping && l.open == 0
+		len(l.doomed) > 0 || l.acceptPending || l.wantTurn || l.stopping && l.open == 0
 }
 
 // walk visits the connections that events name.
@@ -131,13 +131,23 @@ func (l *Loop) runSome() {
 // posted, bells rung, and only then do bytes leave. So who reads an answer
 // knows that what it answers is in force for everybody.
 func (l *Loop) endTurn() {
+	l.prepareFlush()
+	l.ringBells()
+	l.finishFlush()
+}
+
+// prepareFlush makes the turn's effects known, so that bytes may leave.
+func (l *Loop) prepareFlush() {
 	l.wantTurn = false
 	l.reap()
 	if l.host.Commit() {
 		l.wantTurn = true
 	}
 	l.host.Post()
-	l.ringBells()
+}
+
+// finishFlush writes, and keeps the memory of output within its bounds.
+func (l *Loop) finishFlush() {
 	left := l.flush()
 	l.releaseForeign()
 	if !left {
@@ -165,11 +175,15 @@ func (l *Loop) lookAgain() {
 	l.visiting, l.spentMax = visiting, max
 }
 
-// ringBells wakes the loops that got mail in this turn and sleep.
+// ringBells sees to it that loops that got mail in this turn take it: this thread
+// runs a sleeping one that got little, and wakes one that got much.
 func (l *Loop) ringBells() {
-	for i, t := range l.group.loops {
-		if l.posted[i] {
-			l.posted[i] = false
+	for i, work := range l.posted {
+		if work == 0 {
+			continue
+		}
+		l.posted[i] = 0
+		if t := l.group.loops[i]; work > lendMax || !t.runFor(l) {
 			t.wake()
 		}
 	}

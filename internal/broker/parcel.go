@@ -104,7 +104,7 @@ func (sh *shard) Post() {
 		}
 		sh.out[id] = nil
 		sh.inFlight[id].Add(int64(p.size))
-		sh.loop.PostTo(p.to.loop, &p.Letter)
+		sh.loop.PostTo(p.to.loop, &p.Letter, len(p.entries))
 	}
 }
 

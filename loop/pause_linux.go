@@ -1,0 +1,10 @@
+package loop
+
+import "golang.org/x/sys/unix"
+
+// pauseThread gives the processor to others for some tens of microseconds.
+func pauseThread() {
+	pause := unix.NsecToTimespec(20_000)
+	// Interrupted or not: the caller looks again.
+	_ = unix.Nanosleep(&pause, nil)
+}
