@@ -71,6 +71,7 @@ type Loop struct {
 	compactAt   int
 	freeBlocks  []*Block
 	foreign     []*Block // shared bytes this turn holds on to
+	owed        int      // bytes handed to connections since then
 	unflushed   int      // bytes encoded since the list of dirty connections was last empty
 	dirtyList   []*Conn  // dirtyList[flushed:] are owed something
 	flushed     int

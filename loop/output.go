@@ -40,6 +40,7 @@ func (l *Loop) SendRest(c *Conn, s Span) {
 // push appends the span's bytes to what c is owed; the caller counts wanted.
 func (l *Loop) push(c *Conn, s Span) {
 	c.pending += s.Len()
+	l.owed += s.Len()
 	if c.head.block == nil {
 		s.block.refs++
 		c.head = segment(s)
@@ -104,6 +105,7 @@ func (l *Loop) Fanout(conns []*Conn, s, body Span, softMax int) (over []*Conn) {
 		}
 	}
 	b.wanted += n * sent
+	l.owed += n * sent
 	if body.block != nil {
 		body.block.wanted += body.Len() * sent
 	}
@@ -149,7 +151,7 @@ func (l *Loop) flush() (left bool) {
 		list[l.flushed+i] = nil
 		l.flushListed(c)
 	}
-	l.dirtyList, l.flushed, l.unflushed = list[:0], 0, 0
+	l.dirtyList, l.flushed, l.unflushed, l.owed = list[:0], 0, 0, 0
 	return false
 }
 

@@ -12,10 +12,14 @@ const (
 	// before it visits more.
 	turnTimeMax = int64(time.Millisecond)
 
-	// gatherMax is how many bytes may be encoded and unflushed before
-	// connections with much to say wait for the flush: what a flush writes to
-	// each subscriber is large, and bounded.
-	gatherMax = 256 << 10
+	// Connections with much to say wait for the flush once gatherMax bytes are
+	// encoded and unflushed, if that is gatherEach bytes for each connection to
+	// be written to, or else at gatherHard: what one write takes is large, and
+	// what waits is bounded. A publisher to a thousand subscribers on a thousand
+	// subjects would otherwise cause a write a message.
+	gatherMax  = 256 << 10
+	gatherEach = 4 << 10
+	gatherHard = 4 << 20
 
 	acceptRetry = int64(100 * time.Millisecond)
 )
@@ -108,11 +112,11 @@ func (l *Loop) take(ev Event) {
 // runSome visits connections that had more to say than one visit allows, as long as
 // what they cause can be flushed in bounded pieces.
 func (l *Loop) runSome() {
-	if l.unflushed > gatherMax {
+	if l.gathered() {
 		return
 	}
 	start := l.now
-	for n := len(l.runQueue) - l.runHead; n > 0 && l.unflushed <= gatherMax; n-- {
+	for n := len(l.runQueue) - l.runHead; n > 0 && !l.gathered(); n-- {
 		c := l.runQueue[l.runHead]
 		l.runQueue[l.runHead] = nil
 		l.runHead++
@@ -125,6 +129,14 @@ func (l *Loop) runSome() {
 	rest := copy(l.runQueue, l.runQueue[l.runHead:])
 	clear(l.runQueue[rest:])
 	l.runQueue, l.runHead = l.runQueue[:rest], 0
+}
+
+// gathered reports whether what waits to be written is enough.
+func (l *Loop) gathered() bool {
+	if l.unflushed <= gatherMax {
+		return false
+	}
+	return l.unflushed > gatherHard || l.owed > gatherEach*(len(l.dirtyList)-l.flushed)
 }
 
 // endTurn is the only way out: the dead are reaped, index changes committed, parcels
