@@ -57,9 +57,9 @@ func (l *Loop) wakeUp() {
 }
 
 // lentSpins is how often a thread looks whether its loop is given back before it
-// sleeps in between: some microseconds, what a loan takes unless the borrower
-// has lost its processor.
-const lentSpins = 3000
+// sleeps in between: some tens of microseconds, what a loan takes even if the
+// reader it has just written to takes its processor for a moment.
+const lentSpins = 40_000
 
 // wake rings the loop's doorbell if it sleeps. It looks into its mailbox
 // between saying that it sleeps and waiting, and so does a borrower when it
