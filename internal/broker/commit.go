@@ -32,14 +32,7 @@ func (sh *shard) lost(tp *topic) {
 // Commit ends subscriptions whose last message was delivered, and tells the
 // index what changed.
 func (sh *shard) Commit() (more bool) {
-	for i, sub := range sh.expired {
-		sh.expired[i] = nil
-		if sub.session.subs.take(sub) {
-			sub.session.drop(sub)
-		}
-	}
-	sh.expired = sh.expired[:0]
-
+	sh.expire()
 	for i, tp := range sh.gains {
 		sh.gains[i] = nil
 		sh.tell(tp)
@@ -56,6 +49,19 @@ func (sh *shard) Commit() (more bool) {
 	clear(sh.losses[rest:])
 	sh.losses = sh.losses[:rest]
 	return rest > 0
+}
+
+// expire removes the subscriptions whose last message was delivered. Who looks
+// for a subscription by its sid calls it first, since for the peer they have
+// been gone since that message.
+func (sh *shard) expire() {
+	for i, sub := range sh.expired {
+		sh.expired[i] = nil
+		if sub.session.subs.take(sub) {
+			sub.session.drop(sub)
+		}
+	}
+	sh.expired = sh.expired[:0]
 }
 
 // tell writes the present truth about one topic.

@@ -23,6 +23,7 @@ func (s *Session) connect(op *parser.Op) {
 	first := !s.has(connected)
 	s.adopt(c)
 	if first {
+		s.regroup()
 		s.wakeForFirstPing()
 	} else {
 		s.dropAll()

@@ -75,7 +75,6 @@ func (sh *shard) deliverOne(sub *subscription, m *message) bool {
 		s.traceDelivery(m, sub.sid)
 	}
 	if sub.max > 0 && sub.delivered == sub.max {
-		sub.ended = true
 		sh.expired = append(sh.expired, sub)
 	}
 	if s.conn.Pending() > sh.pendingSoft {

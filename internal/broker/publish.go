@@ -100,6 +100,7 @@ func (s *Session) noResponders(reply, subj []byte) {
 	if !s.conn.Open() {
 		return
 	}
+	s.shard.expire()
 	sub := s.subscriptionTo(reply)
 	if sub == nil {
 		return

@@ -14,6 +14,7 @@ func (s *Session) subscribe(op *parser.Op) {
 	sh := s.shard
 	o := sh.broker.options
 	s.lastIn = sh.loop.Now()
+	sh.expire()
 	switch {
 	case string(op.Queue) == systemGroup:
 		s.logViolation("Subscription Violation - Subject", op.Subject)
@@ -51,6 +52,7 @@ func (s *Session) subscribe(op *parser.Op) {
 // unsubscribe applies UNSUB. A maximum counts from the subscription's start.
 func (s *Session) unsubscribe(op *parser.Op) {
 	s.lastIn = s.shard.loop.Now()
+	s.shard.expire()
 	if sub := s.subs.get(op.SID); sub != nil {
 		if op.Max > 0 && uint64(op.Max) > sub.count() {
 			sub.topic.limit(sub, uint64(op.Max))
@@ -68,6 +70,17 @@ func (s *Session) drop(sub *subscription) {
 	s.shard.lost(sub.topic)
 	if s.shard.trace {
 		s.traceDrop(sub)
+	}
+}
+
+// regroup puts subscriptions that were made before the first CONNECT among
+// those that want the same: sets are by what CONNECT chooses.
+func (s *Session) regroup() {
+	for _, sub := range s.subs.all() {
+		if sub.set != nil && sub.set.group == nil {
+			sub.topic.remove(sub)
+			sub.topic.add(sub)
+		}
 	}
 }
 

@@ -106,7 +106,6 @@ type subscription struct {
 	sid       string
 	set       *set // where it is a member; nil when it is its topic's only one
 	place     int32
-	ended     bool   // auto-unsubscribe has come; removed at the end of the turn
 	max       uint64 // messages after which it ends, 0 for never
 	delivered uint64 // messages so far; in a plain set, less what the set had when it joined
 }
