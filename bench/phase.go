@@ -13,6 +13,7 @@ type sample struct {
 	at        time.Time
 	broker    Usage
 	own       Usage
+	busy      time.Duration   // of all processors together, since the machine started
 	loops     []time.Duration // processor time of each of our loops' threads
 	delivered uint64
 	objects   int64 // heap objects the broker has allocated, 0 when not asked for
@@ -48,6 +49,7 @@ func (r *run) take(f *fleet) (sample, error) {
 			return s, err
 		}
 	}
+	s.busy = machineBusy()
 	if f != nil {
 		s.delivered = f.delivered()
 		s.loops = f.threads()
@@ -117,7 +119,7 @@ func (r *run) play(f *fleet, t traffic, d time.Duration) (phase, error) {
 	if err != nil {
 		return phase{}, err
 	}
-	p := after.since(before)
+	p := r.between(before, after)
 	p.published = published
 	return p, nil
 }
