@@ -3,6 +3,7 @@ package loop
 import (
 	"net"
 	"net/netip"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -96,9 +97,7 @@ func (g *Group) place(from *Loop, fd int, remote netip.AddrPort, with any) {
 		from.Adopt(fd, remote, with)
 		return
 	}
-	h := &handover{fd: fd, remote: remote, with: with}
-	h.Address(h)
-	from.PostTo(target, &h.Letter)
+	from.PostTo(target, &newHandover(fd, remote, with).Letter)
 }
 
 // emptiest returns the loop with the fewest connections.
@@ -121,9 +120,7 @@ func (g *Group) Hand(fd int, remote netip.AddrPort, with any) {
 // HandTo gives a connected, non-blocking socket to one loop. Any goroutine.
 func (g *Group) HandTo(target *Loop, fd int, remote netip.AddrPort, with any) {
 	target.connCount.Add(1)
-	h := &handover{fd: fd, remote: remote, with: with}
-	h.Address(h)
-	target.Post(&h.Letter)
+	target.Post(&newHandover(fd, remote, with).Letter)
 }
 
 // handover is a socket on its way to the loop it will live on.
@@ -134,12 +131,24 @@ type handover struct {
 	with   any
 }
 
+var handovers = sync.Pool{New: func() any { return new(handover) }}
+
+func newHandover(fd int, remote netip.AddrPort, with any) *handover {
+	h := handovers.Get().(*handover)
+	h.fd, h.remote, h.with = fd, remote, with
+	h.Address(h)
+	return h
+}
+
 // Deliver opens the connection on its home loop.
 func (h *handover) Deliver(l *Loop) {
+	fd, remote, with := h.fd, h.remote, h.with
+	h.with = nil
+	handovers.Put(h)
 	if l.stopping {
-		l.kernel.Close(h.fd)
+		l.kernel.Close(fd)
 		l.connCount.Add(-1)
 		return
 	}
-	l.Adopt(h.fd, h.remote, h.with)
+	l.Adopt(fd, remote, with)
 }

@@ -24,7 +24,12 @@ func (b *bell) readFD() int { return b.fd }
 // ring adds one. The counter would overflow after 2^64 rings.
 func (b *bell) ring() {
 	one := uint64(1)
-	unix.RawSyscall(unix.SYS_WRITE, uintptr(b.fd), uintptr(unsafe.Pointer(&one)), 8)
+	for {
+		_, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(b.fd), uintptr(unsafe.Pointer(&one)), 8)
+		if errno != unix.EINTR {
+			return
+		}
+	}
 }
 
 func (b *bell) hush() {}

@@ -172,3 +172,9 @@ func (l *Loop) rewind() {
 		b.buf = b.buf[:0]
 	}
 }
+
+// From is the span without its first n bytes.
+func (s Span) From(n int) Span {
+	s.from += uint32(n)
+	return s
+}

@@ -60,8 +60,8 @@ func (l *Loop) lastWordWritten(c *Conn) {
 	}
 	c.state = stateLinger
 	c.lingerLeft = lingerBytes
-	c.lingerUntil = l.now + lingerTime
-	l.schedule(c, c.lingerUntil)
+	c.due = l.now + lingerTime // the owner wants no Tick any more
+	l.schedule(c, c.due)
 	l.linger(c)
 }
 

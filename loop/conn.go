@@ -32,14 +32,14 @@ type Conn struct {
 
 	// Output accounting.
 	written     uint64 // bytes the socket took since the connection opened
+	progressAt  int64  // when the socket last took bytes
 	blockedAt   int64  // when the socket first refused bytes of the present backlog
 	blockedMark uint64 // written must reach this for that backlog to be gone
 
 	// Time.
-	due         int64 // when the owner wants Tick, 0 when never
-	scheduled   int64 // when the wheel will look at this connection, 0 when it is not on it
-	prev, next  *Conn // neighbours in a slot of the wheel
-	lingerUntil int64
+	due        int64 // when the owner wants Tick, 0 when never
+	scheduled  int64 // when the wheel will look at this connection, 0 when it is not on it
+	prev, next *Conn // neighbours in a slot of the wheel
 
 	slowIndex  int32 // place in the loop's list of blocked connections plus one
 	lingerLeft int32 // bytes still read and thrown away after ShutdownWrite
@@ -103,6 +103,13 @@ func (c *Conn) Frames() uint64 { return c.frames }
 
 // Written is how many bytes the socket took since the connection opened.
 func (c *Conn) Written() uint64 { return c.written }
+
+// Progress is the loop time at which the socket last took bytes or began to
+// refuse them.
+func (c *Conn) Progress() int64 { return c.progressAt }
+
+// Peer is the owner's side of the connection.
+func (c *Conn) Peer() Peer { return c.peer }
 
 // Open reports whether the connection still reads and may be sent to.
 func (c *Conn) Open() bool { return c.state == stateOpen }

@@ -24,6 +24,7 @@ type Group struct {
 	config    Config
 	loops     []*Loop
 	running   sync.WaitGroup
+	started   bool
 	starved   atomic.Bool // an accept failed for want of room
 	pinFailed atomic.Pointer[error]
 }
@@ -52,7 +53,7 @@ func NewGroup(c Config, host func(*Loop) Host) (*Group, error) {
 	for id := range c.Loops {
 		l, err := newLoop(g, id)
 		if err != nil {
-			g.abandon()
+			g.Abandon()
 			return nil, fmt.Errorf("open loop %d: %w", id, err)
 		}
 		g.loops = append(g.loops, l)
@@ -63,8 +64,8 @@ func NewGroup(c Config, host func(*Loop) Host) (*Group, error) {
 	return g, nil
 }
 
-// abandon closes loops that never ran.
-func (g *Group) abandon() {
+// Abandon closes a group that was never started.
+func (g *Group) Abandon() {
 	for _, l := range g.loops {
 		l.shut()
 	}
@@ -75,6 +76,7 @@ func (g *Group) Loops() []*Loop { return g.loops }
 
 // Start runs the loops, each on a goroutine of its own that ends with Stop.
 func (g *Group) Start() error {
+	g.started = true
 	for _, l := range g.loops {
 		for _, ln := range l.listeners {
 			if err := l.poller.AddListener(ln.fd); err != nil {
@@ -102,8 +104,12 @@ func (g *Group) PinError() error {
 
 // Stop ends the loops in order: all stop accepting and reading and post what they
 // have; all deliver, write what is pending within deadline nanoseconds, and close. It
-// returns when every loop has ended. Not from a loop.
+// returns when every loop has ended. Not from a loop, and not during Start.
 func (g *Group) Stop(deadline int64) {
+	if !g.started {
+		g.Abandon()
+		return
+	}
 	var quiet sync.WaitGroup
 	quiet.Add(len(g.loops))
 	for _, l := range g.loops {

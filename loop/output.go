@@ -23,6 +23,16 @@ func (l *Loop) Send(c *Conn, s Span) {
 	if c.state > stateEnding || c.torn {
 		return
 	}
+	c.frames++
+	s.block.wanted += s.Len()
+	l.push(c, s)
+}
+
+// SendRest is Send for the rest of a frame whose head was sent just before.
+func (l *Loop) SendRest(c *Conn, s Span) {
+	if c.state > stateEnding || c.torn {
+		return
+	}
 	s.block.wanted += s.Len()
 	l.push(c, s)
 }
@@ -30,7 +40,6 @@ func (l *Loop) Send(c *Conn, s Span) {
 // push appends the span's bytes to what c is owed; the caller counts wanted.
 func (l *Loop) push(c *Conn, s Span) {
 	c.pending += s.Len()
-	c.frames++
 	if c.head.block == nil {
 		s.block.refs++
 		c.head = segment(s)
@@ -63,10 +72,10 @@ func (l *Loop) pushMore(c *Conn, s Span) {
 	c.more.segs = append(segs, segment(s))
 }
 
-// Fanout is Send to many connections of this loop at once. It returns those
-// that now have more than softMax bytes pending; the slice is valid until the
-// next call.
-func (l *Loop) Fanout(conns []*Conn, s Span, softMax int) (over []*Conn) {
+// Fanout is Send to many connections of this loop at once, with SendRest of body
+// if it is not empty. It returns those that now have more than softMax bytes
+// pending; the slice is valid until the next call.
+func (l *Loop) Fanout(conns []*Conn, s, body Span, softMax int) (over []*Conn) {
 	over = l.over[:0]
 	b, n, sent := s.block, s.Len(), 0
 	for _, c := range conns {
@@ -87,11 +96,17 @@ func (l *Loop) Fanout(conns []*Conn, s Span, softMax int) (over []*Conn) {
 		if !c.dirty && !c.blocked {
 			l.markDirty(c)
 		}
+		if body.block != nil {
+			l.push(c, body)
+		}
 		if c.pending > softMax {
 			over = append(over, c)
 		}
 	}
 	b.wanted += n * sent
+	if body.block != nil {
+		body.block.wanted += body.Len() * sent
+	}
 	l.spent += len(conns)
 	l.over = over
 	return over
@@ -197,6 +212,9 @@ func (l *Loop) write(c *Conn) (offered, n int, err error) {
 func (l *Loop) wrote(c *Conn, n int) {
 	c.pending -= n
 	c.written += uint64(n)
+	if n > 0 {
+		c.progressAt = l.now
+	}
 	for n > 0 {
 		s := &c.head
 		size := int(s.to - s.from)
@@ -235,6 +253,7 @@ func (l *Loop) block(c *Conn, noEdge bool) {
 		l.retryWrite(c)
 	} else if !c.blocked {
 		c.blocked = true
+		c.progressAt = l.now
 	}
 	if c.blockedAt == 0 || c.written >= c.blockedMark {
 		c.blockedAt = l.now

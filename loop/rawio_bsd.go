@@ -2,7 +2,11 @@
 
 package loop
 
-import "golang.org/x/sys/unix"
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
 
 const iovecsMax = 64 // pieces in one Writev; more are left to the next
 
@@ -29,17 +33,28 @@ func (system) Writev(fd int, bufs [][]byte) (int, error) {
 	return total, nil
 }
 
-func acceptNonblock(fd int) (int, unix.Sockaddr, error) {
+func acceptNonblock(fd int) (int, netip.AddrPort, error) {
 	nfd, sa, err := unix.Accept(fd)
 	if err != nil {
-		return -1, nil, err
+		return -1, netip.AddrPort{}, err
 	}
 	unix.CloseOnExec(nfd)
 	if err := unix.SetNonblock(nfd, true); err != nil {
 		unix.Close(nfd)
-		return -1, nil, err
+		return -1, netip.AddrPort{}, err
 	}
 	// What a listener passes on differs between the systems: ask again.
 	_ = unix.SetsockoptInt(nfd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	return nfd, sa, nil
+	return nfd, addrPort(sa), nil
+}
+
+// addrPort turns a socket address into Go's form; IPv4 inside IPv6 is IPv4.
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
 }

@@ -24,21 +24,4 @@ func (system) ShutdownWrite(fd int) error { return unix.Shutdown(fd, unix.SHUT_W
 
 func (system) Close(fd int) error { return unix.Close(fd) }
 
-func (system) Accept(fd int) (int, netip.AddrPort, error) {
-	nfd, sa, err := acceptNonblock(fd)
-	if err != nil {
-		return -1, netip.AddrPort{}, err
-	}
-	return nfd, addrPort(sa), nil
-}
-
-// addrPort turns a socket address into Go's form; IPv4 inside IPv6 is IPv4.
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
-	}
-	return netip.AddrPort{}
-}
+func (system) Accept(fd int) (int, netip.AddrPort, error) { return acceptNonblock(fd) }

@@ -40,8 +40,8 @@ func (l *Loop) schedule(c *Conn, at int64) {
 		l.unschedule(c)
 	}
 	tick := max((at+(1<<tickBits)-1)>>tickBits, l.wheel.tick)
-	// One slot short of a whole round: while fireTimers empties a slot, the tick is
-	// already behind it, and a far deadline must not come back into it.
+	// One slot short of a round: from within fireTimers the wheel's tick is one
+	// past the slot being emptied, and a full round would come back to it.
 	tick = min(tick, l.wheel.tick+wheelSlots-2)
 	slot := tick & (wheelSlots - 1)
 	c.scheduled = tick << tickBits
@@ -115,11 +115,11 @@ func (w *wheel) nextFilled(limit int64) int64 {
 // nearest of the rest.
 func (l *Loop) fire(c *Conn) {
 	if c.state == stateLinger {
-		if l.now >= c.lingerUntil {
+		if l.now >= c.due {
 			l.Kill(c)
 			return
 		}
-		l.schedule(c, c.lingerUntil)
+		l.schedule(c, c.due)
 		return
 	}
 	if c.blockedAt != 0 && c.state <= stateEnding {

@@ -1,0 +1,62 @@
+# make help lists the targets. Only Go is needed, and gcc for make race.
+
+GO        ?= go
+FUZZTIME  ?= 10s
+BENCHTIME ?= 200ms
+PORT      ?= 4222
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.DEFAULT_GOAL := help
+.PHONY: build run test race invariants lint staticcheck fuzz record microbench figures cross conformance cover tidy help
+
+build: ## build the programs into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+
+run: build ## build and start the broker; PORT=4222 ARGS="-D"
+	bin/gnatsd-ev -p $(PORT) $(ARGS)
+
+test: lint ## lint, then all tests, with the invariants checked and without cgo
+	CGO_ENABLED=0 $(GO) test -tags invariants ./...
+
+race: ## all tests under the race detector (needs gcc)
+	CGO_ENABLED=1 $(GO) test -race -tags invariants ./...
+
+invariants: ## all tests with the invariants checked, in random order, anew; COUNT=1
+	CGO_ENABLED=0 $(GO) test -tags invariants -shuffle=on -count=$(or $(COUNT),1) ./...
+
+lint: ## gofmt, go vet with and without tags, and the rules of internal/lint
+	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "run gofmt -w on: $$bad"; exit 1; }
+	CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=0 $(GO) vet -tags invariants ./...
+	CGO_ENABLED=0 $(GO) test -count=1 ./internal/lint
+
+staticcheck: ## staticcheck at a pinned version
+	CGO_ENABLED=0 $(GO) run $(STATICCHECK) ./...
+	CGO_ENABLED=0 $(GO) run $(STATICCHECK) -tags invariants ./...
+
+fuzz: ## every fuzzer for FUZZTIME=10s
+	GO=$(GO) scripts/fuzz $(FUZZTIME)
+
+record: ## play the wire transcripts against a real nats-server and write its answers down
+	cd conformance && $(GO) run ./cmd/record
+
+microbench: ## all benchmarks; BASE=main compares with that commit; BENCHTIME=200ms
+	GO=$(GO) scripts/microbench "$(BASE)" $(BENCHTIME)
+
+figures: build ## measure the broker with the load tool, into figures/
+	scripts/figures
+
+cross: ## vet and build for every other system we support
+	GO=$(GO) scripts/cross
+
+conformance: ## real clients and a real nats-server against the broker (a module of its own)
+	cd conformance && $(GO) test ./...
+
+cover: ## test coverage by function, and cover.out for go tool cover
+	CGO_ENABLED=0 $(GO) test -tags invariants -coverprofile=cover.out ./... && $(GO) tool cover -func=cover.out | tail -n 40
+
+tidy: ## gofmt and go mod tidy, here and in conformance/
+	gofmt -w . && $(GO) mod tidy && if [ -d conformance ]; then cd conformance && $(GO) mod tidy; fi
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1	/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'

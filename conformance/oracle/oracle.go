@@ -1,0 +1,85 @@
+// Package oracle runs the real nats-server inside this process.
+package oracle
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"gnatsd-ev/internal/transcript"
+)
+
+// startTimeout bounds how long a server may take until it accepts.
+const startTimeout = 10 * time.Second
+
+// A Server is a running nats-server on a loopback port.
+type Server struct {
+	inner *server.Server
+}
+
+// Start runs a nats-server with the options of a script, on the given port of
+// 127.0.0.1; port -1 takes any free one. The caller must Stop it.
+func Start(options transcript.Options, port int) (*Server, error) {
+	opts := &server.Options{Host: "127.0.0.1", Port: port, NoLog: true, NoSigs: true}
+	for name, value := range options {
+		if err := set(opts, name, value); err != nil {
+			return nil, fmt.Errorf("option %s: %w", name, err)
+		}
+	}
+	inner, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("making a nats-server: %w", err)
+	}
+	go inner.Start() // ends with Stop
+	if !inner.ReadyForConnections(startTimeout) {
+		inner.Shutdown()
+		return nil, fmt.Errorf("nats-server is not ready after %v", startTimeout)
+	}
+	return &Server{inner}, nil
+}
+
+func set(opts *server.Options, name, value string) (err error) {
+	switch name {
+	case "ping_interval":
+		opts.PingInterval, err = time.ParseDuration(value)
+		return err
+	case "write_deadline":
+		opts.WriteDeadline, err = time.ParseDuration(value)
+		return err
+	}
+	n, err := strconv.Atoi(value)
+	switch name {
+	case "max_connections":
+		opts.MaxConn = n
+	case "max_control_line":
+		opts.MaxControlLine = int32(n)
+	case "max_payload":
+		opts.MaxPayload = int32(n)
+	case "max_pending":
+		opts.MaxPending = int64(n)
+	case "max_subscriptions":
+		opts.MaxSubs = n
+	case "max_subscription_tokens":
+		opts.MaxSubTokens = uint8(n)
+	case "ping_max":
+		opts.MaxPingsOut = n
+	default:
+		return fmt.Errorf("unknown to the oracle")
+	}
+	return err
+}
+
+// Address is the host and port clients connect to.
+func (s *Server) Address() string { return s.inner.Addr().String() }
+
+// Dial opens a connection to the server.
+func (s *Server) Dial() (net.Conn, error) { return net.Dial("tcp", s.Address()) }
+
+// Stop ends the server and its connections and returns when it is gone.
+func (s *Server) Stop() {
+	s.inner.Shutdown()
+	s.inner.WaitForShutdown()
+}

@@ -1,0 +1,138 @@
+package broker
+
+import (
+	"fmt"
+	"net"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"gnatsd-ev/internal/config"
+	"gnatsd-ev/internal/logging"
+	"gnatsd-ev/internal/proto"
+	"gnatsd-ev/loop"
+)
+
+// An Identity is how the broker introduces itself.
+type Identity struct {
+	ID        string // public server nkey
+	Name      string
+	Version   string // our own; INFO's version is the nats-server level
+	GitCommit string
+}
+
+// Facts are what a banner says of a broker. They do not change.
+type Facts struct {
+	Loops          int
+	Poller         string // epoll or kqueue
+	Pinning        string // to which processors loops are bound, or why they are not
+	Listeners      []net.Addr
+	MaxConnections int
+}
+
+// A Broker routes messages between its sessions.
+type Broker struct {
+	// Fixed by New; any goroutine may read.
+	options  *config.Options
+	log      *logging.Logger
+	group    *loop.Group
+	shards   []*shard // by loop
+	global   *Account // $G, where everybody lives until accounts are configured
+	greeting *proto.Greeting
+	facts    Facts
+
+	// Any goroutine.
+	clientIDs     atomic.Uint64
+	sessions      atomic.Int64 // admitted and not closed
+	slowConsumers atomic.Uint64
+	stale         atomic.Uint64
+}
+
+// New builds a broker and binds its listeners; nothing is accepted before Start.
+func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
+	place := placeLoops(o)
+	b := &Broker{options: o, log: log, global: newAccount(proto.GlobalAccount, place.loops)}
+	group, err := loop.NewGroup(loop.Config{
+		Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
+	}, func(l *loop.Loop) loop.Host {
+		sh := newShard(b, l)
+		b.shards = append(b.shards, sh)
+		return sh
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.group = group
+	b.facts = Facts{Loops: place.loops, Poller: loop.PollerName, Pinning: place.text, MaxConnections: o.MaxConnections}
+	for _, addr := range o.Addresses() {
+		bound, err := group.Listen(addr, nil)
+		if err != nil {
+			group.Abandon()
+			return nil, fmt.Errorf("listen for client connections: %w", err)
+		}
+		b.facts.Listeners = append(b.facts.Listeners, bound)
+	}
+	b.greeting = proto.NewGreeting(b.info(id))
+	return b, nil
+}
+
+// info is what INFO says to every client.
+func (b *Broker) info(id Identity) proto.Info {
+	host, port := b.options.Host, b.options.Port
+	if a, ok := b.facts.Listeners[0].(*net.TCPAddr); ok {
+		port = a.Port
+	}
+	if adv := b.options.ClientAdvertise; adv != "" {
+		host, port = advertised(adv, port)
+	}
+	return proto.Info{
+		ServerID: id.ID, ServerName: id.Name, Version: proto.VersionLevel, Proto: proto.ProtoLevel,
+		GitCommit: id.GitCommit, GoVersion: runtime.Version(), Host: host, Port: port, Headers: true,
+		MaxPayload: b.options.MaxPayload, GnatsdEv: id.Version,
+	}
+}
+
+// advertised splits host[:port].
+func advertised(addr string, port int) (string, int) {
+	host, p, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr, port
+	}
+	if n, err := strconv.Atoi(p); err == nil {
+		port = n
+	}
+	return host, port
+}
+
+// Facts returns what a banner says. Any goroutine.
+func (b *Broker) Facts() Facts { return b.facts }
+
+// Start runs the loops: connections are accepted from now on.
+func (b *Broker) Start() error { return b.group.Start() }
+
+// PinError says why a loop's thread could not be bound to its processor, if one
+// could not; known shortly after Start. Any goroutine.
+func (b *Broker) PinError() error { return b.group.PinError() }
+
+// Shutdown stops reading, delivers what was read, writes what is pending as far
+// as the deadline allows, and closes. It returns when all loops have ended.
+func (b *Broker) Shutdown(deadline time.Duration) { b.group.Stop(int64(deadline)) }
+
+// admit counts a new session and reports whether there is room for it.
+func (b *Broker) admit() bool {
+	n := b.sessions.Add(1)
+	max := b.options.MaxConnections
+	if max < 0 || max > 0 && n > int64(max) {
+		b.sessions.Add(-1)
+		return false
+	}
+	return true
+}
+
+// leave counts a session that was admitted and has closed.
+func (b *Broker) leave() { b.sessions.Add(-1) }
+
+func (b *Broker) newQueueGroup(name string) *queueGroup {
+	return &queueGroup{name: name, clients: make([]atomic.Int32, len(b.shards))}
+}

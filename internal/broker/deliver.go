@@ -1,0 +1,121 @@
+package broker
+
+import (
+	"gnatsd-ev/internal/proto"
+	"gnatsd-ev/loop"
+)
+
+// Deliver. Runs on the subscriber's loop.
+// in: a message and a topic it matched    out: encoded frames, in the segments of the subscribers
+//
+// Last checks happen here: still open, own echo, auto-unsubscribe, pending
+// limit. Deliver never removes, closes or calls back into routing; it marks,
+// and the end of the turn reaps.
+
+// deliver hands the message to the topic's plain subscribers and reports
+// whether any took it.
+func (sh *shard) deliver(tp *topic, m *message) (delivered bool) {
+	if tp.only != nil {
+		return sh.deliverOne(tp.only, m)
+	}
+	c := tp.crowd
+	if c == nil {
+		return false
+	}
+	if len(m.payload) >= sharedMin { // sets with other sids do not copy it again
+		m.share()
+	}
+	for _, s := range c.sets {
+		sh.deliverSet(s, m)
+		delivered = true
+	}
+	for _, sub := range c.special.subs {
+		if sh.deliverOne(sub, m) {
+			delivered = true
+		}
+	}
+	return delivered
+}
+
+// deliverSet encodes once for all members of a set.
+func (sh *shard) deliverSet(s *set, m *message) {
+	s.delivered++
+	head, body := sh.encode(m, s.sid, s.headers)
+	sh.outMsgs += uint64(len(s.conns))
+	sh.outBytes += uint64(len(s.conns) * (len(m.payload)))
+	for _, c := range sh.loop.Fanout(s.conns, head, body, sh.pendingSoft) {
+		sh.overloaded(c, m)
+	}
+	if sh.trace {
+		for _, sub := range s.subs {
+			sub.session.traceDelivery(m, sub.sid)
+		}
+	}
+}
+
+// deliverOne delivers to a single subscription and reports whether it took the message.
+func (sh *shard) deliverOne(sub *subscription, m *message) bool {
+	s := sub.session
+	if !s.conn.Open() || s == m.from && !s.has(wantsEcho) {
+		return false
+	}
+	if sub.max > 0 && sub.delivered >= sub.max {
+		return false
+	}
+	sub.delivered++
+	head, body := sh.encode(m, sub.sid, s.has(takesHeaders))
+	sh.loop.Send(&s.conn, head)
+	if body.Len() > 0 {
+		sh.loop.SendRest(&s.conn, body)
+	}
+	sh.outMsgs++
+	sh.outBytes += uint64(len(m.payload))
+	sh.loop.Spend(1)
+	if sh.trace {
+		s.traceDelivery(m, sub.sid)
+	}
+	if sub.max > 0 && sub.delivered == sub.max {
+		sub.ended = true
+		sh.expired = append(sh.expired, sub)
+	}
+	if s.conn.Pending() > sh.pendingSoft {
+		sh.overloaded(&s.conn, m)
+	}
+	return true
+}
+
+// headRoom is what a MSG line takes besides its subjects and sid.
+const headRoom = 64
+
+// encode appends the frame for one sid to the loop's output. body is the rest of it
+// when it stands elsewhere, shared with other frames.
+func (sh *shard) encode(m *message, sid string, headers bool) (head, body loop.Span) {
+	payload := m.payload
+	strip := m.header > 0 && !headers
+	if strip {
+		payload = payload[m.header:]
+	}
+	size := len(m.subject) + len(sid) + len(m.reply) + headRoom
+	shared := m.shared != nil || m.has
+	if !shared {
+		size += len(payload) + 2
+	}
+	b := sh.loop.Tail(size)
+	if m.header > 0 && headers {
+		b = proto.AppendHMSG(b, m.subject, sid, m.reply, m.header, len(payload))
+	} else {
+		b = proto.AppendMSG(b, m.subject, sid, m.reply, len(payload))
+	}
+	if !shared {
+		return sh.loop.Span(append(append(b, payload...), '\r', '\n')), loop.Span{}
+	}
+	head = sh.loop.Span(b)
+	if !m.has {
+		m.shared.Retain(1)
+		m.whole, m.has = sh.loop.SpanOf(m.shared), true
+	}
+	if strip {
+		return head, m.whole.From(m.header)
+	}
+	return head, m.whole
+}

@@ -1,0 +1,74 @@
+package broker
+
+import "gnatsd-ev/loop"
+
+// Fan-out. Runs on the publisher's loop, while its PUB is applied.
+// in: a message    out: deliveries on this loop, one parcel entry for each other loop
+// Order: one publisher to one subscriber keeps publish order; mailboxes are first in, first out.
+
+// fanOut routes a message. delivered reports whether somebody on this loop got
+// it, or another loop was given it; asked, that exactly one other loop has it
+// and will answer for us, with a 503, if it finds nobody.
+func (sh *shard) fanOut(m *message, wants503 bool) (delivered, asked bool) {
+	t := m.account.tables[sh.id]
+	sh.topics = t.match(sh.topics[:0], m.subject)
+	sh.interests = sh.interests[:0]
+	var targets loopSet
+	if !sh.alone {
+		sh.interests = t.others.Match(sh.interests, m.subject)
+		for _, in := range sh.interests {
+			targets |= in.loops
+		}
+		targets &^= sh.self
+		if targets != 0 && len(m.payload) >= sharedMin {
+			m.share()
+		}
+	}
+	for _, tp := range sh.topics {
+		if sh.deliver(tp, m) {
+			delivered = true
+		}
+	}
+	contests := sh.contests()
+	if len(contests) > 0 {
+		var here bool
+		here, targets = sh.decide(contests, m, targets)
+		delivered = delivered || here
+	}
+	if targets != 0 {
+		asked = wants503 && !delivered && targets&(targets-1) == 0
+		sh.post(m, targets, contests, asked)
+	}
+	m.release()
+	return delivered || targets != 0, asked
+}
+
+// sharedMin is the payload from which loops share one copy: below it, copying
+// costs less than counting.
+const sharedMin = 2 << 10
+
+// share copies the payload to bytes that all loops may write from.
+func (m *message) share() {
+	if m.shared == nil {
+		m.shared = loop.NewShared(len(m.payload) + 2)
+		m.shared.Bytes = append(append(m.shared.Bytes, m.payload...), '\r', '\n')
+	}
+}
+
+// release gives up the message's own hold on shared bytes.
+func (m *message) release() {
+	if m.shared != nil {
+		m.shared.Release()
+		m.shared = nil
+	}
+}
+
+// post appends the message to the parcel of each target.
+func (sh *shard) post(m *message, targets loopSet, contests []contest, wants503 bool) {
+	for id := range sh.out {
+		if targets.has(id) {
+			sh.parcelFor(id).add(m, contests, id, wants503)
+			sh.weigh(id)
+		}
+	}
+}

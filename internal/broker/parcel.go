@@ -1,0 +1,180 @@
+package broker
+
+import (
+	"sync"
+	"unsafe"
+
+	"gnatsd-ev/loop"
+)
+
+// Parcels. What one turn of a loop has for another loop travels in one piece:
+// made on the publisher's loop, opened on the subscribers'.
+// in: messages with interest elsewhere    out: the same messages, delivered there
+
+// A parcel is the messages of one turn for one other loop.
+type parcel struct {
+	loop.Letter
+	from, to *shard
+	entries  []entry
+	bytes    []byte        // subjects, replies and small payloads
+	groups   []*queueGroup // chosen groups of all entries
+	size     int           // what it counts against the target's share
+}
+
+// An entry is one message in a parcel. Offsets are into the parcel's bytes; the
+// parts follow each other: subject, reply, payload.
+type entry struct {
+	account    *Account
+	shared     *loop.Shared // the payload with CRLF, nil when it is in bytes
+	origin     origin
+	tried      loopSet // loops that had no member to give it to
+	at         uint32
+	subject    uint32 // lengths
+	reply      uint32
+	payload    uint32
+	header     uint32
+	groupsAt   uint32
+	groups     uint32
+	wants503   bool // the publisher wants to know if nobody is here
+	groupsOnly bool // passed on for its groups; plain subscribers have had it
+}
+
+var parcels = sync.Pool{New: func() any { return new(parcel) }}
+
+// parcelKeepMax is the size from which an emptied parcel's bytes are not kept.
+const parcelKeepMax = 1 << 20
+
+// parcelFor returns the parcel this turn fills for a target.
+func (sh *shard) parcelFor(id int) *parcel {
+	p := sh.out[id]
+	if p == nil {
+		p = parcels.Get().(*parcel)
+		p.Address(p)
+		p.from, p.to = sh, sh.broker.shards[id]
+		sh.out[id] = p
+	}
+	return p
+}
+
+// add appends a message, with the contests that were decided for its target.
+func (p *parcel) add(m *message, contests []contest, target int, wants503 bool) {
+	e := p.append(m)
+	e.wants503 = wants503
+	e.groupsAt = uint32(len(p.groups))
+	for i := range contests {
+		if contests[i].target == target {
+			p.groups = append(p.groups, contests[i].shared...)
+		}
+	}
+	e.groups = uint32(len(p.groups)) - e.groupsAt
+}
+
+// passOn appends a message that is for one queue name only.
+func (p *parcel) passOn(m *message, groups []*queueGroup, tried loopSet) {
+	e := p.append(m)
+	e.tried, e.groupsOnly = tried, true
+	e.groupsAt, e.groups = uint32(len(p.groups)), uint32(len(groups))
+	p.groups = append(p.groups, groups...)
+}
+
+func (p *parcel) append(m *message) *entry {
+	p.entries = append(p.entries, entry{
+		account: m.account, origin: m.origin, at: uint32(len(p.bytes)), subject: uint32(len(m.subject)),
+		reply: uint32(len(m.reply)), payload: uint32(len(m.payload)), header: uint32(m.header),
+	})
+	e := &p.entries[len(p.entries)-1]
+	before := len(p.bytes)
+	p.bytes = append(append(p.bytes, m.subject...), m.reply...)
+	if m.shared != nil {
+		m.shared.Retain(1)
+		e.shared = m.shared
+		p.size += len(m.payload)
+	} else {
+		p.bytes = append(p.bytes, m.payload...)
+	}
+	p.size += len(p.bytes) - before + int(unsafe.Sizeof(*e))
+	return e
+}
+
+// Post hands this turn's parcels to their loops.
+func (sh *shard) Post() {
+	for id, p := range sh.out {
+		if p == nil {
+			continue
+		}
+		sh.out[id] = nil
+		sh.inFlight[id].Add(int64(p.size))
+		sh.loop.PostTo(p.to.loop, &p.Letter)
+	}
+}
+
+// Deliver opens the parcel on the loop it is for.
+func (p *parcel) Deliver(*loop.Loop) {
+	sh := p.to
+	for i := range p.entries {
+		sh.receiveEntry(p, &p.entries[i])
+	}
+	p.from.taken(sh.id, int64(p.size))
+	p.recycle()
+}
+
+// receiveEntry delivers one message that came from another loop.
+func (sh *shard) receiveEntry(p *parcel, e *entry) {
+	b := p.bytes[e.at:]
+	m := &sh.message
+	*m = message{account: e.account, origin: e.origin, header: int(e.header), shared: e.shared}
+	m.subject, b = b[:e.subject:e.subject], b[e.subject:]
+	m.reply, b = b[:e.reply:e.reply], b[e.reply:]
+	if e.shared != nil {
+		m.payload = e.shared.Bytes[:e.payload]
+	} else {
+		m.payload = b[:e.payload:e.payload]
+	}
+	delivered := false
+	if !e.groupsOnly {
+		sh.topics = e.account.tables[sh.id].match(sh.topics[:0], m.subject)
+		for _, tp := range sh.topics {
+			if sh.deliver(tp, m) {
+				delivered = true
+			}
+		}
+	}
+	for groups := p.groups[e.groupsAt : e.groupsAt+e.groups]; len(groups) > 0; {
+		n := 1 // those of one queue name stand together
+		for n < len(groups) && groups[n].name == groups[0].name {
+			n++
+		}
+		if sh.receiveForGroups(groups[:n], m, e.tried) {
+			delivered = true
+		}
+		groups = groups[n:]
+	}
+	if e.wants503 && !delivered {
+		sh.sendBack(e.origin, m.reply, m.subject)
+	}
+	m.release()
+	sh.loop.Spend(operationWork)
+}
+
+// recycle empties the parcel for its next turn.
+func (p *parcel) recycle() {
+	clear(p.entries)
+	clear(p.groups)
+	p.entries, p.groups, p.bytes = p.entries[:0], p.groups[:0], p.bytes[:0]
+	p.from, p.to, p.size = nil, nil, 0
+	if cap(p.bytes) > parcelKeepMax {
+		p.bytes = nil
+	}
+	parcels.Put(p)
+}
+
+// sendBack tells a publisher on another loop that nobody took its request.
+func (sh *shard) sendBack(o origin, reply, subj []byte) {
+	home := sh.broker.shards[o.loop]
+	r, j := string(reply), string(subj)
+	home.loop.Do(func(l *loop.Loop) {
+		if s := home.session(o); s != nil {
+			s.noResponders([]byte(r), []byte(j))
+		}
+	})
+}

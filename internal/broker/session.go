@@ -1,0 +1,247 @@
+package broker
+
+import (
+	"net/netip"
+
+	"gnatsd-ev/internal/proto"
+	"gnatsd-ev/loop"
+	"gnatsd-ev/parser"
+)
+
+// A Session is one peer speaking NATS to us. It opens, lives and closes on one
+// loop.
+type Session struct {
+	// Home loop only, all of it.
+
+	conn     loop.Conn // first: a fan-out touches nothing else
+	shard    *shard
+	table    *table // its account's on this loop
+	parser   parser.Parser
+	id       uint64
+	traits   traits
+	reason   proto.CloseReason // why it closes, StillOpen before
+	pingsOut uint8             // our PINGs without a PONG
+	paused   int32             // nanoseconds it was stalled since its input was last all handled
+	subs     sids
+	remote   netip.AddrPort
+	client   *clientInfo // what CONNECT said of the program, nil before
+
+	// Times are the loop's, in nanoseconds.
+	lastIn     int64 // last operation that counts as life
+	pingedAt   int64 // when the last PING went, 0 for none
+	roundTrip  int64
+	pauseUntil int64 // present stall ends
+	inMsgs     uint64
+	inBytes    uint64
+}
+
+// traits are what CONNECT chose and what has happened, a bit each.
+type traits uint16
+
+const (
+	verbose traits = 1 << iota
+	pedantic
+	wantsEcho
+	takesHeaders
+	wantsNoResponders
+	asyncInfo     // protocol 1: INFO may come at any time
+	connected     // CONNECT was received
+	firstPongSent // and a PING answered since
+	parkedForRoom // waits until other loops have taken what they were posted
+	counted       // among the broker's connections
+)
+
+func (s *Session) has(t traits) bool { return s.traits&t != 0 }
+
+func (s *Session) set(t traits, on bool) {
+	if on {
+		s.traits |= t
+	} else {
+		s.traits &^= t
+	}
+}
+
+// clientInfo names a client program; sessions of the same one share it.
+type clientInfo struct {
+	name, lang, version string
+}
+
+// Receive handles whole operations until the input, its share of the loop's
+// time, or the connection ends.
+func (s *Session) Receive(b []byte) (int, int) {
+	sh := s.shard
+	sh.loop.AssertOn()
+	op := &sh.op
+	done := 0
+	for {
+		n, err := s.parser.Next(b[done:], op)
+		if err != nil {
+			s.parseFailed(err)
+			return len(b), 0
+		}
+		if n == 0 {
+			s.paused = 0
+			return done, s.parser.Need()
+		}
+		if sh.trace {
+			s.traceIn(op)
+		}
+		rules[op.Verb](s, op)
+		parser.Mangle(b[done : done+n])
+		done += n
+		sh.loop.Spend(operationWork)
+		switch {
+		case !s.conn.Open():
+			return len(b), 0
+		case sh.congested != 0:
+			s.parkForRoom()
+			return done, loop.Again
+		case s.pauseUntil > sh.loop.Now():
+			s.pause()
+			return done, loop.Again
+		case sh.loop.Exhausted():
+			return done, loop.Again
+		}
+	}
+}
+
+// operationWork is what an operation costs in the loop's units of work, less
+// its deliveries.
+const operationWork = 10
+
+// rules says what each verb of a client does.
+var rules = [...]func(*Session, *parser.Op){
+	parser.Connect: (*Session).connect,
+	parser.Info:    (*Session).info,
+	parser.Ping:    (*Session).ping,
+	parser.Pong:    (*Session).pong,
+	parser.OK:      (*Session).ignore,
+	parser.Err:     (*Session).peerErr,
+	parser.Pub:     (*Session).publish,
+	parser.HPub:    (*Session).publish,
+	parser.Sub:     (*Session).subscribe,
+	parser.Unsub:   (*Session).unsubscribe,
+}
+
+func (s *Session) ignore(*parser.Op) {}
+
+// Opened greets the peer.
+func (s *Session) Opened() {
+	sh := s.shard
+	s.lastIn = sh.loop.Now()
+	s.send(sh.broker.greeting.Append(sh.loop.Tail(greetingMax), s.id, sh.clientIP(s.remote)))
+	if sh.log.DebugOn() {
+		sh.log.Debugf("%s - Client connection created", s)
+	}
+	if !sh.broker.admit() {
+		sh.log.Limited(errorLevel, "maximum connections", "%s - maximum connections exceeded", s)
+		s.endWith(proto.ErrConnections, proto.MaxConnectionsExceeded)
+		return
+	}
+	s.set(counted, true)
+	sh.loop.WakeAt(&s.conn, sh.loop.Now()+int64(sh.broker.options.PingInterval))
+}
+
+// greetingMax bounds an INFO line.
+const greetingMax = 2048
+
+// Ended notes that no more input comes.
+func (s *Session) Ended(err error) {
+	if s.reason != proto.StillOpen {
+		return
+	}
+	switch {
+	case err == nil:
+		s.reason = proto.ClientClosed
+	case err == loop.ErrStopped:
+		s.reason = proto.ServerShutdown
+	case s.conn.Pending() > 0:
+		s.reason = proto.WriteError
+	default:
+		s.reason = proto.ReadError
+	}
+}
+
+// teardownSlice is how many subscriptions a turn takes back of one session.
+const teardownSlice = 2000
+
+// Teardown takes back the session's subscriptions, a slice at a time.
+func (s *Session) Teardown() bool {
+	for range teardownSlice {
+		sub := s.subs.last()
+		if sub == nil {
+			return true
+		}
+		s.subs.take(sub)
+		s.drop(sub)
+	}
+	return s.subs.count() == 0
+}
+
+// Closed is the session's end.
+func (s *Session) Closed() {
+	sh := s.shard
+	if s.has(counted) {
+		sh.broker.leave()
+	}
+	if sh.log.DebugOn() {
+		sh.log.Debugf("%s - Client connection closed: %s", s, s.reason)
+	}
+}
+
+// send hands the peer bytes that were appended to the loop's tail.
+func (s *Session) send(b []byte) {
+	if s.shard.trace {
+		s.traceOut(b)
+	}
+	s.shard.loop.Send(&s.conn, s.shard.loop.Span(b))
+}
+
+// sendText hands the peer a frame that never changes.
+func (s *Session) sendText(frame string) {
+	s.send(append(s.shard.loop.Tail(len(frame)), frame...))
+}
+
+// acknowledge answers an operation of a verbose peer.
+func (s *Session) acknowledge() {
+	if s.has(verbose) {
+		s.sendText(proto.OK)
+	}
+}
+
+// sendErr tells the peer of a mistake that does not end the connection.
+func (s *Session) sendErr(e proto.PeerError) {
+	s.send(e.Append(s.shard.loop.Tail(len(e.Text) + 16)))
+}
+
+// endWith tells the peer of a mistake and ends the connection.
+func (s *Session) endWith(e proto.PeerError, why proto.CloseReason) {
+	s.sendErr(e)
+	s.end(why)
+}
+
+// end closes the connection once what is pending has been written.
+func (s *Session) end(why proto.CloseReason) {
+	if s.reason == proto.StillOpen {
+		s.reason = why
+	}
+	s.shard.loop.Close(&s.conn)
+}
+
+// parseFailed ends a session whose input is no protocol.
+func (s *Session) parseFailed(err error) {
+	e := err.(*parser.Error)
+	s.shard.log.Limited(errorLevel, "parse", "%s - %s", s, e.Detail)
+	why := proto.ProtocolViolation
+	switch e.Kind {
+	case parser.PayloadTooLarge:
+		why = proto.MaxPayloadExceeded
+	case parser.ControlLineTooLong:
+		why = proto.MaxControlLineExceeded
+	}
+	if e.Text != "" {
+		s.endWith(proto.PeerError{Text: e.Text, Fatal: true}, why)
+		return
+	}
+	s.end(why)
+}

@@ -1,0 +1,158 @@
+package broker
+
+import (
+	"net/netip"
+	"sync/atomic"
+
+	"gnatsd-ev/internal/logging"
+	"gnatsd-ev/internal/proto"
+	"gnatsd-ev/loop"
+	"gnatsd-ev/parser"
+)
+
+const (
+	infoLevel  = logging.Info
+	warnLevel  = logging.Warn
+	errorLevel = logging.Error
+)
+
+// A shard is what one loop owns of the broker. It is the loop's Host.
+type shard struct {
+	// Fixed when made; any goroutine may read.
+	id     int
+	self   loopSet // only this loop
+	alone  bool    // there is no other loop
+	broker *Broker
+	loop   *loop.Loop
+	log    *logging.Logger
+
+	// Limits, copied here because every delivery looks at them.
+	pendingMax  int
+	pendingSoft int // from here on a publisher is held up
+	trace       bool
+
+	// Any loop. By target: bytes of ours on their way there, and whether
+	// publishers here wait for it to take them.
+	inFlight []atomic.Int64
+	waiting  []atomic.Bool
+
+	// Home loop only: memory of one operation.
+	op          parser.Op
+	message     message
+	topics      []*topic
+	replyTopics []*topic
+	interests   []*interest
+	contestList []contest
+	own         []*group
+	connect     proto.Connect
+	lastIP      netip.Addr
+	lastIPText  string
+	seed        uint64
+
+	// Home loop only: what the turn gathers.
+	gains, losses []*topic
+	expired       []*subscription
+	out           []*parcel // by target
+	congested     loopSet   // targets with no room left
+	parked        []loop.Handle
+	stalled       origin // the publisher elsewhere that was last told to wait
+	stalledUntil  int64
+
+	// Home loop only: counters.
+	inMsgs, inBytes, outMsgs, outBytes, stalls uint64
+
+	// Home loop only: what sessions share.
+	clients map[clientInfo]*clientInfo
+	strings sharedStrings
+}
+
+func newShard(b *Broker, l *loop.Loop) *shard {
+	o := b.options
+	n := len(b.global.tables)
+	return &shard{
+		id: l.ID(), self: 1 << l.ID(), alone: n == 1, broker: b, loop: l, log: b.log,
+		pendingMax: int(o.MaxPending), pendingSoft: int(o.MaxPending / 4 * 3), trace: o.Trace,
+		inFlight: make([]atomic.Int64, n), waiting: make([]atomic.Bool, n), out: make([]*parcel, n),
+		replyTopics: make([]*topic, 0, 8),
+		seed:        uint64(l.ID()+1) * 0x9E3779B97F4A7C15, clients: map[clientInfo]*clientInfo{}, strings: sharedStrings{},
+	}
+}
+
+// Adopt makes the session of a new connection.
+func (sh *shard) Adopt(_ int, remote netip.AddrPort, _ any) (*loop.Conn, loop.Peer) {
+	b := sh.broker
+	s := &Session{
+		shard: sh, table: b.global.tables[sh.id], id: b.clientIDs.Add(1),
+		traits: verbose | pedantic | wantsEcho, remote: remote,
+	}
+	s.parser.MaxControlLine = b.options.MaxControlLine
+	s.parser.MaxPayload = b.options.MaxPayload
+	return &s.conn, s
+}
+
+// AcceptFailed reports that the system has no room for connections.
+func (sh *shard) AcceptFailed(err error) {
+	sh.log.Limited(errorLevel, "accept", "Client Accept Error: %v; trying again when a connection closes, and every 100ms", err)
+}
+
+// PollFailed reports what should not happen.
+func (sh *shard) PollFailed(err error) {
+	sh.log.Limited(errorLevel, "poll", "Loop %d cannot wait for events: %v", sh.id, err)
+}
+
+// session returns the session an origin names, if it still lives. Home loop of the origin.
+func (sh *shard) session(o origin) *Session {
+	c := sh.loop.Lookup(o.name)
+	if c == nil {
+		return nil
+	}
+	return sh.sessionOf(c)
+}
+
+func (sh *shard) sessionOf(c *loop.Conn) *Session { return c.Peer().(*Session) }
+
+// clientIP returns the peer's address as INFO shows it. Many connections often
+// come from one address, one after the other.
+func (sh *shard) clientIP(a netip.AddrPort) string {
+	if ip := a.Addr(); ip != sh.lastIP {
+		sh.lastIP, sh.lastIPText = ip, ip.String()
+	}
+	return sh.lastIPText
+}
+
+// intern returns the shared copy of what a client program says of itself.
+func (sh *shard) intern(c *proto.Connect) *clientInfo {
+	key := clientInfo{name: c.Name, lang: c.Lang, version: c.Version}
+	if key == (clientInfo{}) {
+		return nil
+	}
+	if known := sh.clients[key]; known != nil {
+		return known
+	}
+	if len(sh.clients) >= sharedStringsMax {
+		clear(sh.clients)
+	}
+	info := &clientInfo{name: c.Name, lang: c.Lang, version: c.Version}
+	sh.clients[key] = info
+	return info
+}
+
+// sharedStrings holds one copy of each string that CONNECTs repeat.
+type sharedStrings map[string]string
+
+// String returns the shared copy of b.
+func (t sharedStrings) String(b []byte) string {
+	if s, ok := t[string(b)]; ok {
+		return s
+	}
+	if len(t) >= sharedStringsMax {
+		clear(t)
+	}
+	s := string(b)
+	t[s] = s
+	return s
+}
+
+// sharedStringsMax bounds how many strings and programs a shard remembers to
+// share.
+const sharedStringsMax = 1024

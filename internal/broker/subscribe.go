@@ -1,0 +1,80 @@
+package broker
+
+import (
+	"gnatsd-ev/internal/proto"
+	"gnatsd-ev/internal/subject"
+	"gnatsd-ev/parser"
+)
+
+// systemGroup is a queue name that only servers use.
+const systemGroup = "_sys_"
+
+// subscribe applies SUB.
+func (s *Session) subscribe(op *parser.Op) {
+	sh := s.shard
+	o := sh.broker.options
+	s.lastIn = sh.loop.Now()
+	switch {
+	case string(op.Queue) == systemGroup:
+		s.logViolation("Subscription Violation - Subject", op.Subject)
+		s.sendErr(proto.SubscribeViolation(op.Subject, op.Queue))
+		return
+	case o.MaxSubscriptionTokens > 0 && subject.Tokens(op.Subject) > o.MaxSubscriptionTokens:
+		s.logViolation("Subscription Violation Too Many Tokens - Subject", op.Subject)
+		s.sendErr(proto.TooManyTokens(op.Subject))
+		return
+	case o.MaxSubscriptions > 0 && s.subs.count() >= o.MaxSubscriptions:
+		sh.log.Limited(errorLevel, "subscriptions", "%s - maximum subscriptions exceeded", s)
+		s.sendErr(proto.ErrSubscriptions)
+		return
+	}
+	if s.subs.get(op.SID) != nil { // the first one stays, as in nats-server
+		s.acknowledge()
+		return
+	}
+	if !subject.ValidSubscription(op.Subject) {
+		s.sendErr(proto.ErrSubject)
+		return
+	}
+	tp := s.table.find(op.Subject)
+	sub := &subscription{session: s, topic: tp, sid: sidString(op.SID)}
+	s.subs.put(sub)
+	if len(op.Queue) > 0 {
+		tp.addMember(sub, op.Queue)
+	} else {
+		tp.add(sub)
+	}
+	sh.gained(tp)
+	s.acknowledge()
+}
+
+// unsubscribe applies UNSUB. A maximum counts from the subscription's start.
+func (s *Session) unsubscribe(op *parser.Op) {
+	s.lastIn = s.shard.loop.Now()
+	if sub := s.subs.get(op.SID); sub != nil {
+		if op.Max > 0 && uint64(op.Max) > sub.count() {
+			sub.topic.limit(sub, uint64(op.Max))
+		} else {
+			s.subs.take(sub)
+			s.drop(sub)
+		}
+	}
+	s.acknowledge()
+}
+
+// drop takes a subscription out of the table; the session has let go of it.
+func (s *Session) drop(sub *subscription) {
+	sub.topic.remove(sub)
+	s.shard.lost(sub.topic)
+	if s.shard.trace {
+		s.traceDrop(sub)
+	}
+}
+
+// dropAll takes all subscriptions of the session out.
+func (s *Session) dropAll() {
+	for sub := s.subs.last(); sub != nil; sub = s.subs.last() {
+		s.subs.take(sub)
+		s.drop(sub)
+	}
+}

@@ -1,0 +1,124 @@
+// Package config holds the options of the broker and reads them from the
+// command line. Names, value syntax and meanings are nats-server's wherever
+// nats-server has the option; what is not supported is refused with a reason.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The defaults, nats-server's where it has the option.
+const (
+	DefaultHost           = "0.0.0.0"
+	DefaultPort           = 4222
+	DefaultMaxPayload     = 1 << 20
+	DefaultMaxPending     = 64 << 20
+	DefaultMaxControlLine = 4096
+	DefaultWriteDeadline  = 10 * time.Second
+	DefaultPingInterval   = 2 * time.Minute
+	DefaultPingMax        = 2
+)
+
+const (
+	// RandomPort asks for a port the system chooses.
+	RandomPort = -1
+
+	// LoopsMax is the most event loops there can be: sets of loops are held
+	// in the bits of one word.
+	LoopsMax = 64
+)
+
+// A Pinning says whether each loop's thread is bound to one CPU.
+type Pinning string
+
+// The values of --pin.
+const (
+	PinAuto Pinning = "auto" // pin where the system can and no CPU quota is set
+	PinOn   Pinning = "on"   // pin; where the system cannot, say so
+	PinOff  Pinning = "off"  // never pin
+)
+
+// Options is everything that can be set. It is plain values: made once, then
+// read by everyone and changed by no one.
+type Options struct {
+	Host            string   // address to bind
+	Port            int      // port for clients; RandomPort: any
+	Listen          []string // further listeners, host:port each
+	ServerName      string   // empty: the server's id
+	ClientAdvertise string   // host[:port] told to other servers; empty: none
+	Loops           int      // event loops; 0: chosen from the CPUs
+	Pin             Pinning
+
+	PidFile      string // empty: none
+	PortsFileDir string // where the ports file goes; empty: none
+	ProfilePort  int    // of the profiler, on loopback; 0: none, RandomPort: any
+
+	LogFile         string // empty: standard error
+	Logtime         bool   // write the time
+	LogtimeUTC      bool   // in UTC
+	Debug           bool
+	Trace           bool // trace the protocol
+	TraceVerbose    bool // and that of the system account
+	MaxTracedMsgLen int  // bytes of a traced payload; <= 0: all
+
+	MaxConnections        int           // 0: from the limit of descriptors; negative: nobody may connect
+	MaxPayload            int32         // bytes
+	MaxPending            int64         // bytes a connection may owe its reader
+	MaxSubscriptions      int           // of a connection; 0: any number
+	MaxSubscriptionTokens int           // of a subject, at most 255; 0: any number
+	MaxControlLine        int32         // bytes of a protocol line without its payload
+	WriteDeadline         time.Duration // for what was pending when the socket was full
+	PingInterval          time.Duration
+	PingMax               int // unanswered PINGs before a connection is stale
+}
+
+// Default returns the options of a broker started without flags.
+func Default() *Options {
+	return &Options{
+		Host:           DefaultHost,
+		Port:           DefaultPort,
+		Pin:            PinAuto,
+		Logtime:        true,
+		MaxPayload:     DefaultMaxPayload,
+		MaxPending:     DefaultMaxPending,
+		MaxControlLine: DefaultMaxControlLine,
+		WriteDeadline:  DefaultWriteDeadline,
+		PingInterval:   DefaultPingInterval,
+		PingMax:        DefaultPingMax,
+	}
+}
+
+// Addresses returns what to bind, host:port each, the main listener first;
+// port 0 asks the system for one.
+func (o *Options) Addresses() []string {
+	return append([]string{joinAddress(o.Host, o.Port)}, o.Listen...)
+}
+
+// joinAddress writes an address for binding: any free port is 0 there.
+func joinAddress(host string, port int) string {
+	return net.JoinHostPort(host, strconv.Itoa(max(port, 0)))
+}
+
+// Check finds what does not fit together. The single values were checked when
+// they were read.
+func (o *Options) Check() error {
+	if int64(o.MaxPayload) > o.MaxPending {
+		return fmt.Errorf("max_payload (%v) cannot be higher than max_pending (%v)", o.MaxPayload, o.MaxPending)
+	}
+	if strings.Contains(o.ServerName, " ") {
+		return errors.New("server name cannot contain spaces")
+	}
+	seen := make(map[string]bool)
+	for _, a := range o.Addresses() {
+		if seen[a] && !strings.HasSuffix(a, ":0") {
+			return fmt.Errorf("the address %s is given twice: name each listener once", a)
+		}
+		seen[a] = true
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A refusal is flags of nats-server that we know and do not honour yet. To
+// ignore them would start something else than what was asked for: an auth or
+// TLS flag must never start an open broker.
+type refusal struct {
+	flags []string // names, each with a trailing = if it takes a value
+	why   string
+	cure  string
+}
+
+var refusals = []refusal{
+	{[]string{"c=", "config=", "t"}, "configuration files are not supported yet", "give the options as flags, see --help"},
+	{[]string{"m=", "http_port=", "ms=", "https_port="}, "monitoring is not supported yet", "leave it out"},
+	{[]string{"sl=", "signal="}, "sending signals is not supported yet", "use kill -TERM, -INT or -USR1 with the pid"},
+	{[]string{"s", "syslog", "r=", "remote_syslog="}, "logging to syslog is not supported yet", "pipe standard error into logger(1), or use --log"},
+	{[]string{"log_size_limit="}, "the log does not rotate itself yet", "move the file away and send SIGUSR1, as logrotate does"},
+	{[]string{"user=", "pass=", "auth="}, "authentication is not supported yet, and the broker must not start open to all",
+		"leave it out and bind a protected address with --addr"},
+	{[]string{"tls", "tlsverify", "tlscert=", "tlskey=", "tlscacert=", "help_tls"}, "TLS is not supported yet, and the broker must not start in the clear",
+		"leave it out and put a TLS proxy in front"},
+	{[]string{"js", "jetstream", "sd=", "store_dir="}, "JetStream is not supported by an edge broker", "run it on a nats-server hub"},
+	{[]string{"routes=", "cluster=", "cluster_listen=", "cluster_name=", "cluster_advertise=", "no_advertise", "connect_retries="},
+		"clusters are not supported by an edge broker", "run them on nats-server hubs"},
+}
+
+// refuse returns the flag that stands for a refused name. It never shows the
+// value, which may be a password.
+func (r *refusal) refuse(name string) flag {
+	name, valued := strings.CutSuffix(name, "=")
+	f := flag{names: []string{name}, set: func(d *draft, _ string) error {
+		d.refused = append(d.refused, fmt.Sprintf("%s: %s; %s", dashed(name), r.why, r.cure))
+		return nil
+	}}
+	if valued {
+		f.value = "value"
+	}
+	return f
+}
+
+// byName finds each flag by each of its names; knownNames are its keys in the
+// order of the help.
+var byName, knownNames = index()
+
+func index() (map[string]flag, []string) {
+	flags := make(map[string]flag)
+	var names []string
+	add := func(name string, f flag) {
+		if _, twice := flags[name]; twice {
+			panic("config: two flags are named " + name)
+		}
+		flags[name] = f
+		names = append(names, name)
+	}
+	for _, g := range groups {
+		for _, f := range g.flags {
+			for _, name := range f.names {
+				add(name, f)
+			}
+		}
+	}
+	for i := range refusals {
+		for _, name := range refusals[i].flags {
+			f := refusals[i].refuse(name)
+			add(f.names[0], f)
+		}
+	}
+	return flags, names
+}

@@ -1,0 +1,220 @@
+package logging
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// queuedBytesMax bounds what waits for the writer: a burst of some ten
+	// thousand lines survives a slow disk, and a blocked log costs twice this.
+	queuedBytesMax = 1 << 20
+
+	// fatalBytesMax is room beyond queuedBytesMax for Fatal lines only: what
+	// ended the process must not be dropped.
+	fatalBytesMax = 4 << 10
+
+	// reopenWait is how long Reopen waits for a writer that is blocked.
+	reopenWait = 2 * time.Second
+)
+
+var (
+	errBlocked = errors.New("the log did not take its lines in time")
+	errNotFile = errors.New("not a file logger")
+	errClosed  = errors.New("the log is closed")
+)
+
+// A queue is the bytes between the callers and the writer goroutine.
+type queue struct {
+	wake chan struct{} // one token: there is something to do
+	done chan struct{} // closed when the writer goroutine has ended
+
+	// mu is a leaf: nothing is called while it is held. It guards all fields
+	// of this section.
+	mu      sync.Mutex
+	lines   []byte // whole lines, not yet taken by the writer
+	dropped int    // lines lost since the writer last said so
+	closed  bool   // no more lines are taken
+	reopen  *reopening
+
+	// Writer goroutine only.
+	out  io.Writer
+	file *os.File // out if it is ours to close, else nil
+}
+
+// reopening asks the writer to go on with another file.
+type reopening struct {
+	file *os.File
+	done chan struct{} // closed when the writer has switched
+}
+
+func newQueue(out io.Writer, file *os.File) *queue {
+	return &queue{
+		wake: make(chan struct{}, 1),
+		done: make(chan struct{}),
+		out:  out,
+		file: file,
+	}
+}
+
+// openFile opens a log file as nats-server does.
+func openFile(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+}
+
+// add queues a copy of one whole line if it leaves at most room bytes queued,
+// or counts it as dropped. It never blocks.
+func (q *queue) add(line []byte, room int) {
+	q.mu.Lock()
+	switch {
+	case q.closed:
+	case len(q.lines)+len(line) > room:
+		q.dropped++
+	default:
+		q.lines = append(q.lines, line...)
+	}
+	q.mu.Unlock()
+	q.ring()
+}
+
+// ring wakes the writer, now or when it is done with what it has.
+func (q *queue) ring() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take gives the writer all that waits and leaves spare, emptied, in its place.
+func (q *queue) take(spare []byte) (lines []byte, dropped int, next *reopening, closed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	lines, dropped, next, closed = q.lines, q.dropped, q.reopen, q.closed
+	q.lines, q.dropped, q.reopen = spare[:0], 0, nil
+	return lines, dropped, next, closed
+}
+
+// lost counts the lines of what a failed write left over. The line about the
+// dropped ones, if there was one, is the last: instead of it they count again.
+func (q *queue) lost(rest []byte, dropped int) {
+	if len(rest) == 0 {
+		return
+	}
+	count := bytes.Count(rest, []byte{'\n'}) + dropped
+	if dropped > 0 {
+		count--
+	}
+	q.mu.Lock()
+	q.dropped += count
+	q.mu.Unlock()
+}
+
+// write is the writer goroutine. It ends when Close was called and everything
+// that was queued is written.
+func (l *Logger) write() {
+	q := l.queue
+	defer close(q.done)
+	sweep := time.NewTicker(repeatEvery)
+	defer sweep.Stop()
+	var spare []byte
+	for {
+		lines, dropped, next, closed := q.take(spare)
+		if dropped > 0 {
+			lines = l.appendLine(lines, Warn, fmt.Appendf(nil, "%d log lines were dropped: the log did not take them in time", dropped))
+		}
+		if len(lines) > 0 {
+			if n, err := q.out.Write(lines); err != nil {
+				q.lost(lines[n:], dropped)
+			}
+		}
+		if next != nil {
+			q.switchTo(next)
+		}
+		if closed {
+			break
+		}
+		spare = lines
+		select {
+		case <-q.wake:
+		case now := <-sweep.C:
+			l.repeat.sweep(l, now)
+		}
+	}
+	if q.file != nil {
+		q.file.Close()
+	}
+}
+
+// switchTo goes on with another file.
+func (q *queue) switchTo(next *reopening) {
+	if q.file != nil {
+		q.file.Close()
+	}
+	q.out, q.file = next.file, next.file
+	close(next.done)
+}
+
+// Reopen opens the log file name and goes on there: lines queued before go to
+// the old file. It is how a log that was moved away is rotated. It waits for
+// the writer, at most reopenWait; on an error the old file stays in use.
+func (l *Logger) Reopen(name string) error {
+	q := l.queue
+	if q == nil || name == "" {
+		return errNotFile
+	}
+	f, err := openFile(name)
+	if err != nil {
+		return fmt.Errorf("opening the log file: %w", err)
+	}
+	next := &reopening{file: f, done: make(chan struct{})}
+	q.mu.Lock()
+	refused := q.closed || q.reopen != nil
+	if !refused {
+		q.reopen = next
+	}
+	q.mu.Unlock()
+	if refused {
+		f.Close()
+		return errClosed
+	}
+	q.ring()
+	late := time.NewTimer(reopenWait)
+	defer late.Stop()
+	select {
+	case <-next.done:
+		return nil
+	case <-q.done:
+		return errClosed
+	case <-late.C:
+		return errBlocked
+	}
+}
+
+// Close writes what is queued, closes the log file and ends the writer
+// goroutine; lines that come later are ignored. It waits at most deadline: a
+// blocked log then keeps its goroutine, and the error says so. Calling it again
+// waits again.
+func (l *Logger) Close(deadline time.Duration) error {
+	q := l.queue
+	if q == nil {
+		return nil
+	}
+	l.repeat.flush(l)
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.ring()
+	late := time.NewTimer(deadline)
+	defer late.Stop()
+	select {
+	case <-q.done:
+		return nil
+	case <-late.C:
+		return errBlocked
+	}
+}

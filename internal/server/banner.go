@@ -1,0 +1,55 @@
+package server
+
+import (
+	"fmt"
+	"runtime"
+
+	"gnatsd-ev/internal/broker"
+)
+
+// discouragedPayload is the max_payload from which nats-server warns.
+const discouragedPayload = 8 << 20
+
+// announce writes the lines of a start up to the listeners, in nats-server's
+// order and words: scripts read them.
+func (s *server) announce() {
+	s.log.Infof("Starting gnatsd-ev")
+	s.log.Infof("  Version:  %s", s.id.Version)
+	s.log.Infof("  Git:      [%s]", orNotSet(s.id.GitCommit))
+	s.log.Debugf("  Go build: %s", runtime.Version())
+	s.log.Infof("  Name:     %s", s.id.Name)
+	s.log.Infof("  ID:       %s", s.id.ID)
+}
+
+// warn writes what is allowed but odd.
+func (s *server) warn() {
+	o := s.options
+	if o.MaxPayload > discouragedPayload {
+		s.log.Warnf("Maximum payloads over %d MB are generally discouraged and could lead to poor performance", discouragedPayload>>20)
+	}
+	if possible := connectionsFor(s.descriptors, descriptorReserve(o)); o.MaxConnections > possible {
+		s.log.Warnf("max_connections is %d, but the limit of %d open files leaves room for %d: raise it with ulimit -n or LimitNOFILE=",
+			o.MaxConnections, s.descriptors, possible)
+	}
+	if o.MaxConnections < 0 {
+		s.log.Warnf("max_connections is %d: every client will be refused", o.MaxConnections)
+	}
+}
+
+// banner writes what the broker made of the machine.
+func (s *server) banner(f broker.Facts) {
+	s.log.Infof("  Loops:    %d on %s, %d CPUs", f.Loops, f.Poller, runtime.NumCPU())
+	s.log.Infof("  Pinning:  %s", pinning(f))
+	s.log.Infof("  Files:    %d open files allowed, up to %d connections", s.descriptors, max(f.MaxConnections, 0))
+}
+
+// pinning says what became of --pin.
+func pinning(f broker.Facts) string {
+	switch {
+	case f.Pinning != "":
+		return f.Pinning
+	case runtime.GOOS == "linux" || runtime.GOOS == "freebsd":
+		return "off"
+	}
+	return fmt.Sprintf("%s cannot bind threads to CPUs", runtime.GOOS)
+}

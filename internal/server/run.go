@@ -1,0 +1,242 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nkeys"
+
+	"gnatsd-ev/internal/broker"
+	"gnatsd-ev/internal/config"
+	"gnatsd-ev/internal/logging"
+)
+
+const (
+	// shutdownWait is how long the end waits for readers to take what is
+	// pending. Service managers kill after 90 s, container runtimes after 10.
+	shutdownWait = 8 * time.Second
+
+	// logWait is how long the end waits for a log nobody reads.
+	logWait = time.Second
+)
+
+// A server is one life of the program. Only the goroutine of Run touches it.
+type server struct {
+	options     *config.Options
+	id          broker.Identity
+	log         *logging.Logger
+	signals     chan os.Signal
+	descriptors int // how many may be open
+
+	broker   *broker.Broker
+	profiler *profiler // nil without --profile
+	ports    string    // the ports file that was written, or empty
+}
+
+// Run is the whole life of the program: args are its arguments without its
+// name. It returns the exit code, 0 after a shutdown, 1 for a start that
+// failed, 2 for a command line not understood. It takes over the signals of the
+// process and may run once at a time.
+func Run(args []string, stdout, stderr io.Writer) int {
+	options, action, err := config.ParseFlags(args)
+	switch {
+	case err != nil:
+		fmt.Fprintf(stderr, "gnatsd-ev: %v\n", err)
+		return config.ExitCode(err)
+	case action == config.ShowVersion:
+		printVersion(stdout)
+		return 0
+	case action == config.ShowHelp:
+		fmt.Fprint(stdout, config.Help())
+		return 0
+	}
+	log, err := logging.New(logging.Options{
+		File: options.LogFile, Output: stderr,
+		Time: options.Logtime, UTC: options.LogtimeUTC,
+		Debug: options.Debug, Trace: options.Trace,
+	})
+	if err != nil {
+		fmt.Fprintf(stderr, "gnatsd-ev: %v\n", err)
+		return 1
+	}
+	defer log.Close(logWait)
+	s := &server{options: options, log: log, signals: listenToSignals()}
+	defer signal.Stop(s.signals)
+	if !s.start() {
+		s.undo()
+		return 1
+	}
+	s.serve()
+	return 0
+}
+
+// listenToSignals asks for the signals early: one that comes while we start
+// must end us as cleanly as a later one. A log whose reader is gone must not
+// end us at all, which the broken pipe on standard error else does.
+func listenToSignals() chan os.Signal {
+	signal.Ignore(syscall.SIGPIPE)
+	c := make(chan os.Signal, 8) // more than anybody sends in a turn; no one may be missed
+	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	return c
+}
+
+// start builds everything, up to "Server is ready". False means it failed and
+// has said why.
+func (s *server) start() bool {
+	var err error
+	if s.id, err = newIdentity(s.options.ServerName); err != nil {
+		return s.fail("Error making the server's identity: %v", err)
+	}
+	s.announce()
+	s.descriptors = raiseDescriptorLimit()
+	if s.options.MaxConnections == 0 {
+		s.options.MaxConnections = connectionsFor(s.descriptors, descriptorReserve(s.options))
+	}
+	s.warn()
+	if s.broker, err = broker.New(s.options, s.id, s.log); err != nil {
+		return s.failToListen(err)
+	}
+	if s.options.ProfilePort != 0 {
+		if s.profiler, err = startProfiler(s.options.ProfilePort); err != nil {
+			return s.fail("error starting profiler: %v", err)
+		}
+		s.log.Infof("profiling port: %d", s.profiler.addr.(*net.TCPAddr).Port)
+	}
+	if err := writePid(s.options.PidFile); err != nil {
+		return s.fail("Could not write pidfile: %v", err)
+	}
+	facts := s.broker.Facts()
+	if err := s.writePorts(facts); err != nil {
+		return s.fail("Error writing ports file: %v", err)
+	}
+	s.broker.Start()
+	for i, a := range facts.Listeners {
+		s.log.Infof("Listening for client connections on %s", s.listening(i, a))
+	}
+	s.log.Infof("Server is ready")
+	s.banner(facts)
+	return true
+}
+
+// fail says why a start failed; it returns false for start to return.
+func (s *server) fail(format string, v ...any) bool {
+	s.log.Fatalf(format, v...)
+	return false
+}
+
+// failToListen is fail, in nats-server's words for an address that could not be
+// bound.
+func (s *server) failToListen(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "listen" && op.Addr != nil {
+		return s.fail("Error listening on port: %s, %q", op.Addr, op)
+	}
+	return s.fail("Error starting the broker: %v", err)
+}
+
+// listening writes the address of listener i: the host as it was given, as
+// nats-server does (the system calls 0.0.0.0 [::]), and the port that is bound.
+func (s *server) listening(i int, bound net.Addr) string {
+	tcp, ok := bound.(*net.TCPAddr)
+	asked := s.options.Addresses()
+	if !ok || i >= len(asked) {
+		return bound.String()
+	}
+	host, _, err := net.SplitHostPort(asked[i])
+	if err != nil || host == "" {
+		return bound.String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+}
+
+// newIdentity makes the id of this life: the public half of a new server key,
+// as nats-server does. The name defaults to it.
+func newIdentity(name string) (broker.Identity, error) {
+	key, err := nkeys.CreateServer()
+	if err != nil {
+		return broker.Identity{}, err
+	}
+	defer key.Wipe()
+	id, err := key.PublicKey()
+	if err != nil {
+		return broker.Identity{}, err
+	}
+	if name == "" {
+		name = id
+	}
+	return broker.Identity{ID: id, Name: name, Version: Version, GitCommit: gitCommit()}, nil
+}
+
+// writePorts writes the ports file if one is wanted.
+func (s *server) writePorts(f broker.Facts) error {
+	if s.options.PortsFileDir == "" {
+		return nil
+	}
+	var p ports
+	for _, a := range f.Listeners {
+		p.Nats = append(p.Nats, urls("nats", a)...)
+	}
+	if s.profiler != nil {
+		p.Profile = urls("http", s.profiler.addr)
+	}
+	name := portsFile(s.options.PortsFileDir)
+	if err := writePorts(name, p); err != nil {
+		return err
+	}
+	s.ports = name
+	return nil
+}
+
+// serve waits for signals until one of them ends the life.
+func (s *server) serve() {
+	for sig := range s.signals {
+		s.log.Infof("Trapped %q signal", sig)
+		switch sig {
+		case syscall.SIGINT, syscall.SIGTERM:
+			s.log.Infof("Initiating Shutdown...")
+			s.undo()
+			s.log.Infof("Server Exiting..")
+			return
+		case syscall.SIGUSR1:
+			s.reopenLog()
+		case syscall.SIGUSR2:
+			s.log.Warnf("Lame duck mode is not supported yet; to shut down send SIGTERM")
+		case syscall.SIGHUP:
+			s.log.Warnf("Reload is not supported yet: there is no configuration file; to change options restart")
+		}
+	}
+}
+
+// reopenLog goes on in a new log file after somebody moved the old one away.
+func (s *server) reopenLog() {
+	if s.options.LogFile == "" {
+		s.log.Infof("File log re-open ignored, not a file logger")
+		return
+	}
+	if err := s.log.Reopen(s.options.LogFile); err != nil {
+		s.log.Errorf("Failed to re-open the log file: %v", err)
+		return
+	}
+	s.log.Infof("File log re-opened")
+}
+
+// undo ends what start has built, as far as it came.
+func (s *server) undo() {
+	if s.broker != nil {
+		s.broker.Shutdown(shutdownWait)
+	}
+	if s.profiler != nil {
+		s.profiler.close()
+	}
+	if s.ports != "" {
+		if err := os.Remove(s.ports); err != nil {
+			s.log.Errorf("Error cleaning up ports file %s: %v", s.ports, err)
+		}
+	}
+}
