@@ -7,16 +7,11 @@ const (
 	othersShare = 0.25 // of one processor: more of it used by others spoils a figure
 )
 
-// between is what happened between two samples. It warns of company.
-func (r *run) between(before, after sample) phase {
-	p := after.since(before)
-	if r.target.Process != 0 && after.busy > 0 {
-		others := (after.busy - before.busy - p.cpu - p.own).Seconds() / p.wall.Seconds()
-		if others > othersShare {
-			r.warn("the machine is not ours: other processes used %.2f processors", others)
-		}
+// warnOfCompany warns if a phase had to share the machine.
+func (r *run) warnOfCompany(p phase) {
+	if r.target.Process != 0 && p.others > othersShare {
+		r.warn("the machine is not ours: other processes used %.2f processors", p.others)
 	}
-	return p
 }
 
 // costs reports what a phase cost for each of n units of work.
@@ -25,6 +20,7 @@ func (r *run) costs(p phase, n uint64, unit string) {
 		r.warn("nothing was done, so nothing has a cost")
 		return
 	}
+	r.warnOfCompany(p)
 	seconds := p.wall.Seconds()
 	r.report(unit+"s_per_second", float64(n)/seconds, "1/s")
 	if r.target.Process != 0 {

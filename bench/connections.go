@@ -21,7 +21,8 @@ func runConn(r *run) error {
 			return err
 		}
 		n := float64(r.load.Conns)
-		p := r.between(before, connected)
+		p := connected.since(before)
+		r.warnOfCompany(p)
 		r.report("conns_per_second", n/p.wall.Seconds(), "1/s")
 		if err := f.rest(r.load.Settle); err != nil {
 			return err

@@ -137,7 +137,8 @@ func (r *run) reqrep(name string, alone bool, between int) error {
 	if err != nil {
 		return err
 	}
-	p := r.between(before, after)
+	p := after.since(before)
+	r.warnOfCompany(p)
 	r.distribution(name, times)
 	if r.target.Process != 0 {
 		count := requester.reader.Messages // the replies

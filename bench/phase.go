@@ -26,6 +26,7 @@ type phase struct {
 	cpu       time.Duration // the broker's
 	own       time.Duration // ours
 	loops     []time.Duration
+	others    float64 // processors that other processes used
 	switches  int64
 	published uint64
 	delivered uint64
@@ -82,6 +83,7 @@ func (s sample) since(before sample) phase {
 		delivered: s.delivered - before.delivered,
 		objects:   s.objects - before.objects - 2*s.asking,
 	}
+	p.others = (s.busy - before.busy - p.cpu - p.own).Seconds() / p.wall.Seconds()
 	for i := range s.loops {
 		p.loops = append(p.loops, s.loops[i]-before.loops[i])
 	}
@@ -119,7 +121,7 @@ func (r *run) play(f *fleet, t traffic, d time.Duration) (phase, error) {
 	if err != nil {
 		return phase{}, err
 	}
-	p := r.between(before, after)
+	p := after.since(before)
 	p.published = published
 	return p, nil
 }

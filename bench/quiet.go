@@ -65,7 +65,7 @@ func (r *run) quiet(f *fleet, side string) error {
 	if err != nil {
 		return err
 	}
-	r.between(before, after)
+	r.warnOfCompany(after.since(before))
 	r.distribution(side, times)
 	return nil
 }

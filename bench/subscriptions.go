@@ -75,7 +75,8 @@ func (r *run) subscribe(f *fleet, subscribers []*client) error {
 		return err
 	}
 	n := float64(r.load.Conns * r.load.PerConn)
-	p := r.between(before, subscribed)
+	p := subscribed.since(before)
+	r.warnOfCompany(p)
 	r.report("subs_per_second", n/p.wall.Seconds(), "1/s")
 	if r.target.Process != 0 {
 		r.report("cpu_us_per_sub", float64(p.cpu.Nanoseconds())/1000/n, "us")
