@@ -22,6 +22,7 @@ func runConn(r *run) error {
 		}
 		n := float64(r.load.Conns)
 		p := connected.since(before)
+		r.warnOfCompany(p)
 		r.report("conns_per_second", n/p.wall.Seconds(), "1/s")
 		if err := f.rest(r.load.Settle); err != nil {
 			return err

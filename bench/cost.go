@@ -75,6 +75,31 @@ func (p Process) path(name string) string {
 	return filepath.Join("/proc", strconv.Itoa(int(p)), name)
 }
 
+// ticksPerSecond is the unit of /proc/stat, the same on all Linux systems we run on.
+const ticksPerSecond = 100
+
+// machineBusy is how long all processors together have not idled since the
+// machine started; 0 where /proc/stat does not tell.
+func machineBusy() time.Duration {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	ticks := int64(0)
+	for i, word := range bytes.Fields(line) {
+		if i == 0 || i == 4 || i == 5 || i > 7 { // name; idle, iowait; steal, guests
+			continue
+		}
+		n, err := strconv.ParseInt(string(word), 10, 64)
+		if err != nil {
+			return 0
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / ticksPerSecond
+}
+
 // field returns the number behind key in a file of "key: number unit" lines.
 func field(b []byte, key string) (int64, bool) {
 	_, rest, ok := bytes.Cut(b, []byte(key))

@@ -16,7 +16,9 @@
 //	source.go     publishers: saturating, round robin, paced
 //	wire.go       one blocking connection, for latencies
 //	cost.go       what a process has used so far
+//	verify.go     stamps and checks in payloads, when asked for
 //	phase.go      one measured stretch of load, from idle to idle
+//	account.go    what a phase is reported as, and what makes it doubtful
 //	scenario.go   the list of scenarios, each in a file of its own
 //	figures.go    rows of scenarios, rounds of rows, brokers side by side
 //

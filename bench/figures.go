@@ -191,6 +191,9 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 	for _, who := range c.Contenders {
 		fmt.Fprintf(w, "%s: %s (%s)\n", who.Name, who.Version, strings.Join(who.Command, " "))
 	}
+	if c.Quick {
+		fmt.Fprintln(w, "A quick look: less load than the labels say, and no figures.")
+	}
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 	fmt.Fprint(t, "| median\t| unit\t")
@@ -217,11 +220,18 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for _, text := range c.Warnings {
+	for i, text := range c.Warnings {
+		if i == warningsMax {
+			fmt.Fprintf(w, "warning: and %d more, see the JSON\n", len(c.Warnings)-i)
+			break
+		}
 		fmt.Fprintln(w, "warning:", text)
 	}
 	return nil
 }
+
+// warningsMax is how many warnings the table shows.
+const warningsMax = 12
 
 // version is what a broker prints when asked.
 func version(ctx context.Context, path string) (string, error) {

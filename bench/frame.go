@@ -50,7 +50,7 @@ func (r *Reader) Feed(b []byte, h Handler) (n, need int, err error) {
 		end := bytes.IndexByte(b[n:], '\n')
 		if end < 0 {
 			if len(b)-n > controlLineMax {
-				return n, 0, fmt.Errorf("no end of line in %d bytes: %q...", len(b)-n, b[n:n+40])
+				return n, 0, fmt.Errorf("no end of line in %d bytes after %q", len(b)-n, b[n:n+40])
 			}
 			return n, 0, nil
 		}

@@ -137,13 +137,15 @@ func (r *run) reqrep(name string, alone bool, between int) error {
 	if err != nil {
 		return err
 	}
+	p := after.since(before)
+	r.warnOfCompany(p)
 	r.distribution(name, times)
 	if r.target.Process != 0 {
 		count := requester.reader.Messages // the replies
 		if alone {
 			count /= 2 // and the requests
 		}
-		r.report(name+"_cpu_us_per_trip", float64(after.since(before).cpu.Nanoseconds())/1000/float64(max(count, 1)), "us")
+		r.report(name+"_cpu_us_per_trip", float64(p.cpu.Nanoseconds())/1000/float64(max(count, 1)), "us")
 	}
 	return nil
 }

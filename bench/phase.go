@@ -13,6 +13,7 @@ type sample struct {
 	at        time.Time
 	broker    Usage
 	own       Usage
+	busy      time.Duration   // of all processors together, since the machine started
 	loops     []time.Duration // processor time of each of our loops' threads
 	delivered uint64
 	objects   int64 // heap objects the broker has allocated, 0 when not asked for
@@ -25,6 +26,7 @@ type phase struct {
 	cpu       time.Duration // the broker's
 	own       time.Duration // ours
 	loops     []time.Duration
+	others    float64 // processors that other processes used
 	switches  int64
 	published uint64
 	delivered uint64
@@ -48,6 +50,7 @@ func (r *run) take(f *fleet) (sample, error) {
 			return s, err
 		}
 	}
+	s.busy = machineBusy()
 	if f != nil {
 		s.delivered = f.delivered()
 		s.loops = f.threads()
@@ -80,6 +83,7 @@ func (s sample) since(before sample) phase {
 		delivered: s.delivered - before.delivered,
 		objects:   s.objects - before.objects - 2*s.asking,
 	}
+	p.others = (s.busy - before.busy - p.cpu - p.own).Seconds() / p.wall.Seconds()
 	for i := range s.loops {
 		p.loops = append(p.loops, s.loops[i]-before.loops[i])
 	}

@@ -39,6 +39,10 @@ func (r *run) quiet(f *fleet, side string) error {
 		return err
 	}
 	defer w.close()
+	before, err := r.take(f)
+	if err != nil {
+		return err
+	}
 	for _, s := range t.sources {
 		s.start()
 	}
@@ -57,6 +61,11 @@ func (r *run) quiet(f *fleet, side string) error {
 		return err
 	default:
 	}
+	after, err := r.take(f)
+	if err != nil {
+		return err
+	}
+	r.warnOfCompany(after.since(before))
 	r.distribution(side, times)
 	return nil
 }

@@ -30,6 +30,7 @@ type Load struct {
 	Window   int           `json:"window,omitempty"`   // messages a subscriber may be behind
 	Clients  int           `json:"clients,omitempty"`  // reqrep: connections, 0 for every case
 	Beside   string        `json:"beside,omitempty"`   // quiet: what goes on beside, "" for every case
+	Verify   bool          `json:"verify,omitempty"`   // subscribers compare every payload
 	Readers  int           `json:"readers,omitempty"`  // our loops that read
 	Warmup   time.Duration `json:"warmup,omitempty"`   // not measured
 	Duration time.Duration `json:"duration,omitempty"` // measured
@@ -51,16 +52,16 @@ var Scenarios = []Scenario{
 		Load{Conns: 1000, Settle: 3 * time.Second}, []string{"conns", "settle"}, runConn},
 	{"fanout", "one publisher, many subscribers on one subject",
 		Load{Conns: 1000, Size: 128, Window: 1024, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
-		[]string{"conns", "size", "rate", "window", "readers", "warmup", "duration"}, runFanout},
+		[]string{"conns", "size", "rate", "window", "readers", "verify", "warmup", "duration"}, runFanout},
 	{"spread", "one publisher, many subscribers on a subject each, in turn",
 		Load{Conns: 1000, Size: 128, Window: 64, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
-		[]string{"conns", "size", "window", "readers", "warmup", "duration"}, runSpread},
+		[]string{"conns", "size", "window", "readers", "verify", "warmup", "duration"}, runSpread},
 	{"fanin", "many publishers in turn, one message a write, one subscriber",
 		Load{Conns: 1000, Size: 128, Window: 4096, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
-		[]string{"conns", "size", "window", "readers", "warmup", "duration"}, runFanin},
+		[]string{"conns", "size", "window", "readers", "verify", "warmup", "duration"}, runFanin},
 	{"pairs", "publishers with one subscriber each",
 		Load{Pairs: 1, Size: 16, Window: 32768, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
-		[]string{"pairs", "size", "window", "readers", "warmup", "duration"}, runPairs},
+		[]string{"pairs", "size", "window", "readers", "verify", "warmup", "duration"}, runPairs},
 	{"reqrep", "round trips of requests, one at a time",
 		Load{Size: 16, Warmup: time.Second / 2, Duration: 2 * time.Second},
 		[]string{"clients", "size", "warmup", "duration"}, runReqrep},
@@ -155,37 +156,6 @@ func (r *run) warn(format string, args ...any) {
 
 // sub is the line that subscribes to a subject as subscription 1.
 func sub(subject string) []byte { return []byte("SUB " + subject + " 1\r\n") }
-
-const (
-	busyShare = 0.9 // of one processor: more is a loop, or a broker, at its end
-)
-
-// costs reports what a phase cost for each of n units of work.
-func (r *run) costs(p phase, n uint64, unit string) {
-	if n == 0 {
-		r.warn("nothing was done, so nothing has a cost")
-		return
-	}
-	seconds := p.wall.Seconds()
-	r.report(unit+"s_per_second", float64(n)/seconds, "1/s")
-	if r.target.Process != 0 {
-		r.report("cpu_us_per_"+unit, float64(p.cpu.Nanoseconds())/1000/float64(n), "us")
-		r.report("broker_cpus", p.cpu.Seconds()/seconds, "processors")
-		r.report("broker_switches_per_"+unit, float64(p.switches)/float64(n), "")
-		r.report("generator_cpus", p.own.Seconds()/seconds, "processors")
-	}
-	if r.target.Profile > 0 {
-		r.report("heap_objects_per_"+unit, float64(p.objects)/float64(n), "")
-	}
-	busiest := 0.0
-	for _, t := range p.loops {
-		busiest = max(busiest, t.Seconds()/seconds)
-	}
-	r.report("generator_busiest_loop", busiest, "processors")
-	if r.target.Process != 0 && busiest > busyShare && p.cpu.Seconds()/seconds < busyShare {
-		r.warn("the generator is the bottleneck: its busiest loop took %.2f of a processor, the broker %.2f", busiest, p.cpu.Seconds()/seconds)
-	}
-}
 
 // Check reports a load that the scenario cannot run.
 func (load Load) Check(s Scenario) error {

@@ -14,6 +14,7 @@ func runFanout(r *run) error {
 			c.hello = sub(r.subject(0))
 			c.meter = &meter{flow: flow}
 		}
+		r.watch(subscribers, r.cycle())
 		publishers, err := r.openBoth(f, subscribers, 1)
 		if err != nil {
 			return err
@@ -26,18 +27,24 @@ func runFanout(r *run) error {
 // publisher publishes to one subject, at full speed or at the load's rate.
 func (r *run) publisher(c *client, flow *flow, subject string) source {
 	if r.load.Rate > 0 {
-		return &pacer{
-			client: c,
-			frame:  appendPub(nil, subject, "", filler(r.load.Size)),
-			every:  time.Second / time.Duration(r.load.Rate),
-		}
+		frame := encode([]string{subject}, 1, r.load.Size, 1)[0].bytes.Bytes
+		return &pacer{client: c, frame: frame, every: time.Second / time.Duration(r.load.Rate)}
 	}
 	// Four chunks a window at least, so that it is never closed for want of a
 	// whole chunk.
-	most := max(1, r.load.Window/4)
-	count := min(most, max(1, chunkBytes/(r.load.Size+len(subject)+12)))
-	return newPump(c, flow, encode([]string{subject}, count, r.load.Size, most))
+	return newPump(c, flow, encode([]string{subject}, r.cycle(), r.load.Size, max(1, r.load.Window/4)))
 }
+
+// cycle is how many messages publisher encodes: one chunk.
+func (r *run) cycle() int {
+	if r.load.Rate > 0 {
+		return 1
+	}
+	return max(1, min(r.load.Window/4, chunkBytes/(r.load.Size+pubOverhead)))
+}
+
+// pubOverhead is about what a PUB takes beside its payload.
+const pubOverhead = 24
 
 // runSpread: each message goes to the next subscriber.
 func runSpread(r *run) error {
@@ -51,11 +58,12 @@ func runSpread(r *run) error {
 			c.hello = sub(subjects[i])
 			c.meter = &meter{flow: flow}
 		}
+		r.watch(subscribers, r.rounds())
 		publishers, err := r.openBoth(f, subscribers, 1)
 		if err != nil {
 			return err
 		}
-		p := newPump(publishers[0], flow, encode(subjects, n, r.load.Size, n))
+		p := newPump(publishers[0], flow, encode(subjects, n*r.rounds(), r.load.Size, n))
 		return r.stream(f, traffic{[]source{p}, 1})
 	})
 }
@@ -67,6 +75,7 @@ func runFanin(r *run) error {
 		subscribers := newClients(1)
 		subscribers[0].hello = sub(r.subject(0))
 		subscribers[0].meter = &meter{flow: flow}
+		r.watch(subscribers, 1)
 		publishers, err := r.openBoth(f, subscribers, r.load.Conns)
 		if err != nil {
 			return err
@@ -92,6 +101,7 @@ func runPairs(r *run) error {
 			c.hello = sub(r.subject(i))
 			c.meter = &meter{flow: flows[i]}
 		}
+		r.watch(subscribers, r.cycle())
 		publishers, err := r.openBoth(f, subscribers, r.load.Pairs)
 		if err != nil {
 			return err

@@ -76,6 +76,7 @@ func (r *run) subscribe(f *fleet, subscribers []*client) error {
 	}
 	n := float64(r.load.Conns * r.load.PerConn)
 	p := subscribed.since(before)
+	r.warnOfCompany(p)
 	r.report("subs_per_second", n/p.wall.Seconds(), "1/s")
 	if r.target.Process != 0 {
 		r.report("cpu_us_per_sub", float64(p.cpu.Nanoseconds())/1000/n, "us")

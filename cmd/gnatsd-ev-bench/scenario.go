@@ -41,6 +41,9 @@ func loadFlags(fs *flag.FlagSet, s bench.Scenario) *bench.Load {
 	if has("beside") {
 		fs.StringVar(&load.Beside, "beside", "", "one of "+strings.Join(bench.Sides, ", ")+"; all by default")
 	}
+	if has("verify") {
+		fs.BoolVar(&load.Verify, "verify", false, "compare every payload: order and content")
+	}
 	if has("warmup") {
 		fs.DurationVar(&load.Warmup, "warmup", load.Warmup, "load that is not measured")
 		fs.DurationVar(&load.Duration, "duration", load.Duration, "load that is measured")

@@ -1,0 +1,31 @@
+package bench
+
+import (
+	"testing"
+)
+
+func TestWindowFollowsTheSlowest(t *testing.T) {
+	f, err := newFleetStub(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const subscribers, window = 3, 80
+	flow := newFlow(f.publishers().l, subscribers, 1, window)
+	meters := make([]meter, subscribers)
+	for i := range meters {
+		meters[i].flow = flow
+	}
+	if got := flow.limit(); got != window {
+		t.Fatalf("limit is %d before anything was received, want the window of %d", got, window)
+	}
+	meters[0].add(window)
+	meters[1].add(55)
+	meters[2].add(9)
+	if got := flow.limit(); got != window {
+		t.Errorf("limit is %d although one subscriber has not finished an epoch", got)
+	}
+	meters[2].add(21)
+	if got := flow.limit(); got != window+30 {
+		t.Errorf("limit is %d, want %d: the slowest has 30", got, window+30)
+	}
+}
