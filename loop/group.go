@@ -25,6 +25,7 @@ type Group struct {
 	loops     []*Loop
 	running   sync.WaitGroup
 	started   bool
+	stopping  sync.Once
 	starved   atomic.Bool // an accept failed for want of room
 	pinFailed atomic.Pointer[error]
 }
@@ -104,22 +105,27 @@ func (g *Group) PinError() error {
 
 // Stop ends the loops in order: all stop accepting and reading and post what they
 // have; all deliver, write what is pending within deadline nanoseconds, and close. It
-// returns when every loop has ended. Not from a loop, and not during Start.
+// returns when every loop has ended; a second call only waits for that. Not from a
+// loop, and not during Start.
 func (g *Group) Stop(deadline int64) {
-	if !g.started {
+	g.stopping.Do(func() {
+		if g.started {
+			g.stopLoops(deadline)
+			return
+		}
 		g.Abandon()
-		return
-	}
+	})
+}
+
+func (g *Group) stopLoops(deadline int64) {
 	var quiet sync.WaitGroup
 	quiet.Add(len(g.loops))
 	for _, l := range g.loops {
 		l.Do(func(l *Loop) {
 			l.quiet = true
 			l.closeListeners()
-			// Delivered in the next turn: what this turn gathered is posted by then.
-			done := &call{f: func(*Loop) { quiet.Done() }}
-			done.Address(done)
-			l.PostTo(l, &done.Letter, 1)
+			// Not now: what this turn has gathered is posted at its end.
+			l.afterTurn = quiet.Done
 		})
 	}
 	quiet.Wait()

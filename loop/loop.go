@@ -92,8 +92,9 @@ type Loop struct {
 	listeners     []*listener
 	acceptPending bool
 	acceptAt      int64
-	quiet         bool // reads no more: the group is stopping
-	stopping      bool // closes everything
+	quiet         bool   // reads no more: the group is stopping
+	afterTurn     func() // called once, after the end of the turn
+	stopping      bool   // closes everything
 	stopAt        int64
 }
 

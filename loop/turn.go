@@ -44,6 +44,10 @@ func (l *Loop) turn() (ended bool) {
 	l.acceptSome()
 	l.runSome()
 	l.endTurn()
+	if l.afterTurn != nil {
+		l.afterTurn()
+		l.afterTurn = nil
+	}
 	l.closeDoomed()
 	return l.stopped()
 }
@@ -72,7 +76,7 @@ func (l *Loop) wait() int {
 // busy reports whether work is left that needs no event.
 func (l *Loop) busy() bool {
 	return len(l.runQueue) > 0 || len(l.dirtyList) > l.flushed || len(l.closing) > 0 ||
-		len(l.doomed) > 0 || l.acceptPending || l.wantTurn || l.stopping && l.open == 0
+		len(l.doomed) > 0 || l.acceptPending || l.wantTurn || l.afterTurn != nil || l.stopping && l.open == 0
 }
 
 // walk visits the connections that events name.
