@@ -18,7 +18,6 @@ type Conn struct {
 	state   connState
 	dirty   bool // on a list of connections to flush
 	blocked bool // the socket took less than it was offered: wait for Writable
-	express bool // pending holds answers to this connection's own requests
 
 	// Input.
 	readable bool // an edge said so and no read has found the end since
