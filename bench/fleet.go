@@ -137,6 +137,16 @@ func (f *fleet) fail(err error) {
 	}
 }
 
+// failure is what failed since it was last asked for, or nil.
+func (f *fleet) failure() error {
+	select {
+	case err := <-f.failed:
+		return err
+	default:
+		return nil
+	}
+}
+
 // noteInfo keeps the first greeting.
 func (f *fleet) noteInfo(line []byte) {
 	f.mu.Lock()

@@ -150,7 +150,7 @@ func (f *fleet) drain(t traffic, want uint64) error {
 		have := f.delivered()
 		switch {
 		case have == want:
-			return nil
+			return f.failure() // what is counted is checked as well
 		case have > want:
 			return fmt.Errorf("subscribers had %d messages more than the %d that were due", have-want, want)
 		case have > last:

@@ -56,10 +56,8 @@ func (r *run) quiet(f *fleet, side string) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case err := <-f.failed:
+	if err := f.failure(); err != nil {
 		return err
-	default:
 	}
 	after, err := r.take(f)
 	if err != nil {

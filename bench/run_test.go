@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -193,6 +194,19 @@ func TestBrokersMistakesFailTheRun(t *testing.T) {
 		if _, err := s.Run(startFake(t, spoil), short(s)); err == nil {
 			t.Errorf("%s: the run passed", name)
 		}
+	}
+}
+
+// What is noticed in a phase's last turn must not be lost because the counts
+// come out right.
+func TestMistakeInTheLastTurnFailsThePhase(t *testing.T) {
+	f, err := newFleetStub(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.fail(errors.New("altered"))
+	if err := f.drain(traffic{}, 0); err == nil {
+		t.Error("every message was counted, one was wrong, and the phase passed")
 	}
 }
 
