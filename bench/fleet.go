@@ -182,7 +182,7 @@ func (f *fleet) open(clients []*client, place func(i int) *host) error {
 		case <-time.After(answerTime):
 			return fmt.Errorf("broker answered %d of %d new connections", i-greetingsMax, len(clients))
 		}
-		fd, err := loop.Dial(f.to, f.from(len(clients)))
+		fd, err := loop.Dial(f.to, f.from())
 		if err != nil {
 			return err
 		}
@@ -195,12 +195,14 @@ func (f *fleet) open(clients []*client, place func(i int) *host) error {
 }
 
 // from is the source address of the next connection: the system's choice as
-// long as one address has ports enough.
-func (f *fleet) from(n int) netip.Addr {
-	if f.opened+n <= portsMax && f.opened < portsMax || !f.to.Addr().IsLoopback() || !f.to.Addr().Is4() {
+// long as one address has ports enough. A port that was bound stays taken for
+// a minute after its connection, for every broker; one the system chose can be
+// used to another broker at once.
+func (f *fleet) from() netip.Addr {
+	if f.opened < portsMax || !f.to.Addr().IsLoopback() || !f.to.Addr().Is4() {
 		return netip.Addr{}
 	}
-	return netip.AddrFrom4([4]byte{127, 0, 0, byte(2 + f.opened/portsMax)})
+	return netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + f.opened/portsMax)})
 }
 
 // ask sends the bytes text returns and a PING on every connection, and waits

@@ -29,3 +29,20 @@ func TestWindowFollowsTheSlowest(t *testing.T) {
 		t.Errorf("limit is %d, want %d: the slowest has 30", got, window+30)
 	}
 }
+
+func TestSourceAddressesAreBoundOnlyWhenPortsRunOut(t *testing.T) {
+	f, err := newFleetStub(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for opened, want := range map[int]string{0: "", portsMax - 1: "", portsMax: "127.0.0.2", 2*portsMax - 1: "127.0.0.2", 2 * portsMax: "127.0.0.3"} {
+		f.opened = opened
+		got := ""
+		if a := f.from(); a.IsValid() {
+			got = a.String()
+		}
+		if got != want {
+			t.Errorf("connection %d is bound to %q, want %q", opened, got, want)
+		}
+	}
+}
