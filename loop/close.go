@@ -25,7 +25,7 @@ func (l *Loop) reap() {
 		return
 	}
 	n := min(len(work), teardownSlice)
-	kept := l.unreaped[:0]
+	kept := work[:0] // never ahead of the loop
 	for _, c := range work[:n] {
 		if !c.peer.Teardown() {
 			kept = append(kept, c)
@@ -34,10 +34,8 @@ func (l *Loop) reap() {
 		c.torn = true
 		l.toreDown(c)
 	}
-	l.unreaped = kept
-	rest := copy(work, work[n:])
-	clear(work[rest:])
-	l.closing = append(work[:rest], kept...)
+	l.closing = append(kept, work[n:]...)
+	clear(work[len(l.closing):])
 }
 
 // toreDown goes on with a connection whose owner holds nothing more for it.

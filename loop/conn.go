@@ -12,7 +12,6 @@ type Conn struct {
 	head    segment  // the oldest pending piece
 	more    *backlog // the pieces behind it, nil when there are none
 	pending int      // bytes handed to Send and not yet written
-	frames  uint64   // spans handed to Send since the connection opened
 	fd      int32
 	gen     uint32 // which opening of the descriptor's number this is
 	state   connState
@@ -96,9 +95,6 @@ func (c *Conn) Handle() Handle { return Handle{Slot: uint32(c.fd), Generation: c
 
 // Pending is how many bytes wait to be written.
 func (c *Conn) Pending() int { return c.pending }
-
-// Frames is how many spans were sent to the connection since it opened.
-func (c *Conn) Frames() uint64 { return c.frames }
 
 // Written is how many bytes the socket took since the connection opened.
 func (c *Conn) Written() uint64 { return c.written }

@@ -21,7 +21,8 @@
 // Loops share nothing. A Letter in a mailbox is how anything crosses: one queue
 // a loop, many producers, in order. A loop looks into its mailbox after each
 // read, before it handles the bytes: what was posted before a client sent them
-// takes effect before them.
+// takes effect before them. A loop with little mail for a sleeping one does that
+// loop's turn on its own thread; see lend.go.
 //
 // # Output
 //

@@ -75,9 +75,9 @@ func (g *Group) Abandon() {
 // Loops returns the loops. Any goroutine; the slice must not be changed.
 func (g *Group) Loops() []*Loop { return g.loops }
 
-// Start runs the loops, each on a goroutine of its own that ends with Stop.
+// Start runs the loops, each on a goroutine of its own that ends with Stop. It
+// returns when each has its thread. After an error nothing runs.
 func (g *Group) Start() error {
-	g.started = true
 	for _, l := range g.loops {
 		for _, ln := range l.listeners {
 			if err := l.poller.AddListener(ln.fd); err != nil {
@@ -85,17 +85,22 @@ func (g *Group) Start() error {
 			}
 		}
 	}
+	g.started = true
+	var ready sync.WaitGroup
+	ready.Add(len(g.loops))
 	for i, l := range g.loops {
 		cpu := -1
 		if len(g.config.CPUs) > 0 {
 			cpu = g.config.CPUs[i%len(g.config.CPUs)]
 		}
-		g.running.Go(func() { l.main(cpu) })
+		g.running.Go(func() { l.main(cpu, ready.Done) })
 	}
+	ready.Wait()
 	return nil
 }
 
-// PinError says why a thread could not be bound to its processor, if one could not.
+// PinError says why a thread could not be bound to its processor, if one could
+// not. Call it after Start.
 func (g *Group) PinError() error {
 	if p := g.pinFailed.Load(); p != nil {
 		return *p

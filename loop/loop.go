@@ -44,7 +44,6 @@ type Loop struct {
 
 	// Home loop only.
 	now        int64
-	turns      uint64
 	events     [eventsMax]Event
 	conns      []*Conn // by descriptor
 	open       int     // connections in conns
@@ -55,7 +54,6 @@ type Loop struct {
 	visiting   *Conn
 	spent      int // work done, ever growing
 	spentMax   int // where the present visit's share ends
-	bytesIn    uint64
 	inputs     []*input
 	inputBytes int   // kept input of all connections
 	posted     []int // by target: work posted in this turn
@@ -83,7 +81,6 @@ type Loop struct {
 
 	// Home loop only: ends, time, listeners.
 	closing       []*Conn // Teardown is not done
-	unreaped      []*Conn
 	doomed        []*Conn // closed at the end of this turn
 	wheel         wheel
 	wheelDue      int64
@@ -126,9 +123,6 @@ func (l *Loop) Group() *Group { return l.group }
 // Now is monotonic time in nanoseconds, read once after each wait and slice.
 func (l *Loop) Now() int64 { return l.now }
 
-// Turns is how many times the loop has turned.
-func (l *Loop) Turns() uint64 { return l.turns }
-
 // InputBytes is how much memory unfinished input of all connections takes.
 func (l *Loop) InputBytes() int { return l.inputBytes }
 
@@ -152,8 +146,9 @@ func (l *Loop) AssertOn() {
 	}
 }
 
-// main is the loop's goroutine: it ends when the group stops.
-func (l *Loop) main(cpu int) {
+// main is the loop's goroutine: it ends when the group stops. It calls ready once its
+// thread is bound.
+func (l *Loop) main(cpu int, ready func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if cpu >= 0 {
@@ -167,5 +162,6 @@ func (l *Loop) main(cpu int) {
 	for _, ln := range l.listeners {
 		ln.pending, l.acceptPending = true, true
 	}
+	ready()
 	l.run()
 }

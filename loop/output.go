@@ -23,16 +23,6 @@ func (l *Loop) Send(c *Conn, s Span) {
 	if c.state > stateEnding || c.torn {
 		return
 	}
-	c.frames++
-	s.block.wanted += s.Len()
-	l.push(c, s)
-}
-
-// SendRest is Send for the rest of a frame whose head was sent just before.
-func (l *Loop) SendRest(c *Conn, s Span) {
-	if c.state > stateEnding || c.torn {
-		return
-	}
 	s.block.wanted += s.Len()
 	l.push(c, s)
 }
@@ -73,8 +63,8 @@ func (l *Loop) pushMore(c *Conn, s Span) {
 	c.more.segs = append(segs, segment(s))
 }
 
-// Fanout is Send to many connections of this loop at once, with SendRest of body
-// if it is not empty. It returns those that now have more than softMax bytes
+// Fanout is Send to many connections of this loop at once, followed by body if it
+// is not empty. It returns those that now have more than softMax bytes
 // pending; the slice is valid until the next call.
 func (l *Loop) Fanout(conns []*Conn, s, body Span, softMax int) (over []*Conn) {
 	over = l.over[:0]
@@ -84,7 +74,6 @@ func (l *Loop) Fanout(conns []*Conn, s, body Span, softMax int) (over []*Conn) {
 			continue
 		}
 		sent++
-		c.frames++
 		c.pending += n
 		if c.more == nil && c.head.block == b && c.head.to == s.from {
 			c.head.to = s.to

@@ -88,7 +88,6 @@ func (l *Loop) read(c *Conn) {
 	if n < len(buf)-kept && !c.hangup {
 		c.readable = false
 	}
-	l.bytesIn += uint64(n)
 	l.lookAgain()
 	if c.state != stateOpen { // something in the mailbox closed it
 		return

@@ -34,7 +34,6 @@ func (l *Loop) run() {
 // turn is one pass. It reports whether the loop has ended.
 func (l *Loop) turn() (ended bool) {
 	n := l.wait()
-	l.turns++
 	if l.now >= l.wheelDue {
 		l.fireTimers()
 	}

@@ -112,7 +112,7 @@ func (b *Broker) Facts() Facts { return b.facts }
 func (b *Broker) Start() error { return b.group.Start() }
 
 // PinError says why a loop's thread could not be bound to its processor, if one
-// could not; known shortly after Start. Any goroutine.
+// could not. Call it after Start. Any goroutine.
 func (b *Broker) PinError() error { return b.group.PinError() }
 
 // Shutdown stops reading, delivers what was read, writes what is pending as far

@@ -88,9 +88,6 @@ func (s *Session) ping(*parser.Op) {
 // pong takes the answer to our PING.
 func (s *Session) pong(*parser.Op) {
 	s.pingsOut = 0
-	if s.pingedAt > 0 {
-		s.roundTrip = s.shard.loop.Now() - s.pingedAt
-	}
 }
 
 // info reads an INFO and forgets it; what is none ends the session.

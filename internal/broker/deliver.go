@@ -41,8 +41,6 @@ func (sh *shard) deliver(tp *topic, m *message) (delivered bool) {
 func (sh *shard) deliverSet(s *set, m *message) {
 	s.delivered++
 	head, body := sh.encode(m, s.sid, s.headers)
-	sh.outMsgs += uint64(len(s.conns))
-	sh.outBytes += uint64(len(s.conns) * (len(m.payload)))
 	for _, c := range sh.loop.Fanout(s.conns, head, body, sh.pendingSoft) {
 		sh.overloaded(c, m)
 	}
@@ -66,10 +64,8 @@ func (sh *shard) deliverOne(sub *subscription, m *message) bool {
 	head, body := sh.encode(m, sub.sid, s.has(takesHeaders))
 	sh.loop.Send(&s.conn, head)
 	if body.Len() > 0 {
-		sh.loop.SendRest(&s.conn, body)
+		sh.loop.Send(&s.conn, body)
 	}
-	sh.outMsgs++
-	sh.outBytes += uint64(len(m.payload))
 	sh.loop.Spend(1)
 	if sh.trace {
 		s.traceDelivery(m, sub.sid)

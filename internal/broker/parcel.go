@@ -70,8 +70,9 @@ func (p *parcel) add(m *message, contests []contest, target int, wants503 bool) 
 }
 
 // passOn appends a message that is for one queue name only.
-func (p *parcel) passOn(m *message, groups []*queueGroup, tried loopSet) {
+func (p *parcel) passOn(m *message, groups []*queueGroup, tried loopSet, wants503 bool) {
 	e := p.append(m)
+	e.wants503 = wants503
 	e.tried, e.groupsOnly = tried, true
 	e.groupsAt, e.groups = uint32(len(p.groups)), uint32(len(groups))
 	p.groups = append(p.groups, groups...)
@@ -144,7 +145,9 @@ func (sh *shard) receiveEntry(p *parcel, e *entry) {
 		for n < len(groups) && groups[n].name == groups[0].name {
 			n++
 		}
-		if sh.receiveForGroups(groups[:n], m, e.tried) {
+		// With several names another may still deliver: then nobody answers.
+		last := e.wants503 && !delivered && n == int(e.groups)
+		if sh.receiveForGroups(groups[:n], m, e.tried, last) {
 			delivered = true
 		}
 		groups = groups[n:]

@@ -45,7 +45,6 @@ func (sh *shard) weigh(id int) {
 // what they were posted.
 func (s *Session) parkForRoom() {
 	sh := s.shard
-	s.set(parkedForRoom, true)
 	sh.loop.Park(&s.conn, 0)
 	sh.parked = append(sh.parked, s.conn.Handle())
 	for id := range sh.out {
@@ -148,7 +147,6 @@ func (s *Session) pause() {
 	now := s.shard.loop.Now()
 	if d := s.pauseUntil - now; d > 0 && !s.conn.Parked() {
 		s.paused += int32(d)
-		s.shard.stalls++
 		s.shard.loop.Park(&s.conn, d)
 	}
 }

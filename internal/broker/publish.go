@@ -40,8 +40,6 @@ type origin struct {
 func (s *Session) publish(op *parser.Op) {
 	sh := s.shard
 	s.lastIn = sh.loop.Now()
-	s.inMsgs++
-	s.inBytes += uint64(len(op.Payload))
 	if len(op.Subject) > 0 && (op.Subject[0] == '_' || op.Subject[0] == '$') && reservedSubject(op.Subject) {
 		s.logViolation("Publish Violation - Subject", op.Subject)
 		s.sendErr(proto.PublishViolation(op.Subject))
@@ -63,8 +61,6 @@ func (s *Session) publish(op *parser.Op) {
 		account: s.table.account, subject: op.Subject, reply: op.Reply, payload: op.Payload, header: op.Header,
 		from: s, origin: origin{name: s.conn.Handle(), loop: uint8(sh.id), real: true},
 	}
-	sh.inMsgs++
-	sh.inBytes += uint64(len(op.Payload))
 	delivered, asked := sh.fanOut(m, s.has(wantsNoResponders) && len(op.Reply) > 0)
 	if !delivered && !asked && s.has(wantsNoResponders) && len(op.Reply) > 0 {
 		s.noResponders(op.Reply, op.Subject)

@@ -149,8 +149,9 @@ func (sh *shard) deliverToMember(own []*group, first int, m *message) bool {
 
 // receiveForGroups delivers a message that another loop chose this one for, or
 // passes it on. groups are of one queue name. It reports whether a member got
-// it or may still get it.
-func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSet) bool {
+// it or may still get it; wants503 goes with the message, for the loop that
+// finds nobody to answer.
+func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSet, wants503 bool) bool {
 	own := sh.own[:0]
 	t := m.account.tables[sh.id]
 	for _, g := range groups {
@@ -167,7 +168,7 @@ func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSe
 	if target < 0 {
 		return false
 	}
-	sh.parcelFor(target).passOn(m, groups, tried)
+	sh.parcelFor(target).passOn(m, groups, tried, wants503)
 	sh.weigh(target)
 	return true
 }

@@ -29,10 +29,7 @@ type Session struct {
 	// Times are the loop's, in nanoseconds.
 	lastIn     int64 // last operation that counts as life
 	pingedAt   int64 // when the last PING went, 0 for none
-	roundTrip  int64
 	pauseUntil int64 // present stall ends
-	inMsgs     uint64
-	inBytes    uint64
 }
 
 // traits are what CONNECT chose and what has happened, a bit each.
@@ -47,7 +44,6 @@ const (
 	asyncInfo     // protocol 1: INFO may come at any time
 	connected     // CONNECT was received
 	firstPongSent // and a PING answered since
-	parkedForRoom // waits until other loops have taken what they were posted
 	counted       // among the broker's connections
 )
 

@@ -12,7 +12,6 @@ import (
 
 const (
 	infoLevel  = logging.Info
-	warnLevel  = logging.Warn
 	errorLevel = logging.Error
 )
 
@@ -57,9 +56,6 @@ type shard struct {
 	parked        []loop.Handle
 	stalled       origin // the publisher elsewhere that was last told to wait
 	stalledUntil  int64
-
-	// Home loop only: counters.
-	inMsgs, inBytes, outMsgs, outBytes, stalls uint64
 
 	// Home loop only: what sessions share.
 	clients map[clientInfo]*clientInfo

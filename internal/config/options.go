@@ -10,18 +10,20 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gnatsd-ev/internal/proto"
 )
 
 // The defaults, nats-server's where it has the option.
 const (
-	DefaultHost           = "0.0.0.0"
-	DefaultPort           = 4222
-	DefaultMaxPayload     = 1 << 20
-	DefaultMaxPending     = 64 << 20
-	DefaultMaxControlLine = 4096
-	DefaultWriteDeadline  = 10 * time.Second
-	DefaultPingInterval   = 2 * time.Minute
-	DefaultPingMax        = 2
+	DefaultHost           = proto.DefaultHost
+	DefaultPort           = proto.DefaultClientPort
+	DefaultMaxPayload     = proto.DefaultMaxPayload
+	DefaultMaxPending     = proto.DefaultMaxPending
+	DefaultMaxControlLine = proto.DefaultMaxControlLine
+	DefaultWriteDeadline  = proto.DefaultWriteDeadline
+	DefaultPingInterval   = proto.DefaultPingEvery
+	DefaultPingMax        = proto.DefaultPingsOutMax
 )
 
 const (

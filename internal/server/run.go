@@ -116,7 +116,12 @@ func (s *server) start() bool {
 	if err := s.writePorts(facts); err != nil {
 		return s.fail("Error writing ports file: %v", err)
 	}
-	s.broker.Start()
+	if err := s.broker.Start(); err != nil {
+		return s.fail("Error starting the loops: %v", err)
+	}
+	if err := s.broker.PinError(); err != nil {
+		s.log.Warnf("A loop could not be bound to its processor and runs unbound: %v; --pin=off avoids this line", err)
+	}
 	for i, a := range facts.Listeners {
 		s.log.Infof("Listening for client connections on %s", s.listening(i, a))
 	}
