@@ -31,17 +31,24 @@ type Figures struct {
 
 // A Figure is one row of the table.
 type Figure struct {
-	Name   string               `json:"name"`
-	Label  string               `json:"label"`
-	Unit   string               `json:"unit"`
-	Load   Load                 `json:"load"`
-	Values map[string][]float64 `json:"values"` // by contender, one a round
-	Ratio  *Ratio               `json:"ratio,omitempty"`
+	Name   string             `json:"name"`
+	Label  string             `json:"label"`
+	Unit   string             `json:"unit"`
+	Load   Load               `json:"load"`
+	Values map[string][]Value `json:"values"` // by contender, one a round unless it failed
+	Ratio  *Ratio             `json:"ratio,omitempty"`
 }
 
-// A Ratio is how the first contender did to the last, round by round; below 1
-// it did better.
+// A Value is what one contender reached in one round.
+type Value struct {
+	Round int     `json:"round"` // from 1
+	Value float64 `json:"value"`
+}
+
+// A Ratio is how the first contender did to the last in the rounds that both
+// finished; below 1 it did better.
 type Ratio struct {
+	Rounds int     `json:"rounds"`
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
@@ -73,7 +80,7 @@ func (f Figures) Run(ctx context.Context) (*Comparison, error) {
 	chosen := f.chosen()
 	for _, t := range chosen {
 		for _, r := range t.rows {
-			c.Figures = append(c.Figures, &Figure{Name: r.name, Label: r.label, Load: t.load, Values: map[string][]float64{}})
+			c.Figures = append(c.Figures, &Figure{Name: r.name, Label: r.label, Load: t.load, Values: map[string][]Value{}})
 		}
 	}
 	start := time.Now()
@@ -85,7 +92,7 @@ func (f Figures) Run(ctx context.Context) (*Comparison, error) {
 				if ctx.Err() != nil {
 					return nil, ctx.Err()
 				}
-				c.note(t, who, result, err)
+				c.note(t, who, round+1, result, err)
 				f.say(start, round, t, who, result, err)
 			}
 		}
@@ -132,9 +139,9 @@ func (f Figures) once(ctx context.Context, t task, who Contender) (*Result, erro
 }
 
 // note puts a result's metrics into their rows.
-func (c *Comparison) note(t task, who Contender, result *Result, err error) {
+func (c *Comparison) note(t task, who Contender, round int, result *Result, err error) {
 	if err != nil {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%s, %s: %v", t.name, who.Name, err))
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%s, %s, round %d FAILED and does not count: %v", t.name, who.Name, round, err))
 		return
 	}
 	for _, w := range result.Warnings {
@@ -148,7 +155,7 @@ func (c *Comparison) note(t task, who Contender, result *Result, err error) {
 			for _, fig := range c.Figures {
 				if fig.Name == r.name {
 					fig.Unit = m.Unit
-					fig.Values[who.Name] = append(fig.Values[who.Name], m.Value)
+					fig.Values[who.Name] = append(fig.Values[who.Name], Value{round, m.Value})
 				}
 			}
 		}
@@ -170,18 +177,32 @@ func (f Figures) say(start time.Time, round int, t task, who Contender, result *
 	fmt.Fprintln(f.Progress)
 }
 
-// compare makes the ratio of the first contender to the last, if both have a
-// value for every round that counts.
+// compare makes the ratio of the first contender to the last over the rounds that
+// both finished.
 func (fig *Figure) compare(contenders []Contender) {
-	ours, theirs := fig.Values[contenders[0].Name], fig.Values[contenders[len(contenders)-1].Name]
-	if len(contenders) < 2 || len(ours) == 0 || len(ours) != len(theirs) || slices.Contains(theirs, 0) {
+	if len(contenders) < 2 {
 		return
 	}
-	ratios := make([]float64, len(ours))
-	for i := range ours {
-		ratios[i] = ours[i] / theirs[i]
+	var ratios []float64
+	for _, ours := range fig.Values[contenders[0].Name] {
+		for _, theirs := range fig.Values[contenders[len(contenders)-1].Name] {
+			if ours.Round == theirs.Round && theirs.Value != 0 {
+				ratios = append(ratios, ours.Value/theirs.Value)
+			}
+		}
 	}
-	fig.Ratio = &Ratio{Median: Median(ratios), Min: slices.Min(ratios), Max: slices.Max(ratios)}
+	if len(ratios) > 0 {
+		fig.Ratio = &Ratio{Rounds: len(ratios), Median: Median(ratios), Min: slices.Min(ratios), Max: slices.Max(ratios)}
+	}
+}
+
+// median is the middle of a contender's rounds.
+func (fig *Figure) median(who string) float64 {
+	var values []float64
+	for _, v := range fig.Values[who] {
+		values = append(values, v.Value)
+	}
+	return Median(values)
 }
 
 // WriteTable prints the comparison for people, as Markdown reads it.
@@ -205,10 +226,13 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 	for _, fig := range c.Figures {
 		fmt.Fprintf(t, "| %s\t| %s\t", fig.Label, fig.Unit)
 		for _, who := range c.Contenders {
-			if v := fig.Values[who.Name]; len(v) > 0 {
-				fmt.Fprintf(t, "| %s\t", number(Median(v)))
-			} else {
+			switch n := len(fig.Values[who.Name]); n {
+			case 0:
 				fmt.Fprint(t, "| -\t")
+			case c.Rounds:
+				fmt.Fprintf(t, "| %s\t", number(fig.median(who.Name)))
+			default: // says that it is less than what it should be
+				fmt.Fprintf(t, "| %s (%d of %d)\t", number(fig.median(who.Name)), n, c.Rounds)
 			}
 		}
 		if r := fig.Ratio; r != nil {

@@ -195,9 +195,7 @@ func (f *fleet) open(clients []*client, place func(i int) *host) error {
 }
 
 // from is the source address of the next connection: the system's choice as
-// long as one address has ports enough. A port that was bound stays taken for
-// a minute after its connection, for every broker; one the system chose can be
-// used to another broker at once.
+// long as one address has ports enough.
 func (f *fleet) from() netip.Addr {
 	if f.opened < portsMax || !f.to.Addr().IsLoopback() || !f.to.Addr().Is4() {
 		return netip.Addr{}

@@ -140,12 +140,15 @@ func (r *run) reqrep(name string, alone bool, between int) error {
 	p := after.since(before)
 	r.warnOfCompany(p)
 	r.distribution(name, times)
+	count := requester.reader.Messages // the replies
+	if alone {
+		count /= 2 // and the requests
+	}
 	if r.target.Process != 0 {
-		count := requester.reader.Messages // the replies
-		if alone {
-			count /= 2 // and the requests
-		}
 		r.report(name+"_cpu_us_per_trip", float64(p.cpu.Nanoseconds())/1000/float64(max(count, 1)), "us")
+	}
+	if r.target.Profile > 0 {
+		r.report(name+"_heap_objects_per_delivery", float64(p.objects)/float64(max(2*count, 1)), "")
 	}
 	return nil
 }

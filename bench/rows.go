@@ -74,6 +74,15 @@ var tasks = []task{
 	{"allocs", "fanout", Load{Conns: 100, Size: 128, Window: 1024, Duration: figureDuration / 2}, true, []row{
 		{"allocs", "heap objects per delivery, burst 1 -> 100", "heap_objects_per_delivery"},
 	}},
+	{"allocs-spread", "spread", Load{Conns: 1000, Size: 128, Window: 64, Duration: figureDuration / 2}, true, []row{
+		{"allocs-spread", "  spread 1 -> 1,000 subjects", "heap_objects_per_delivery"},
+	}},
+	{"allocs-pairs", "pairs", Load{Pairs: 50, Size: 128, Window: 16384, Duration: figureDuration / 2}, true, []row{
+		{"allocs-pairs", "  50 pairs", "heap_objects_per_delivery"},
+	}},
+	{"allocs-reqrep", "reqrep", Load{Clients: 2, Size: 16, Duration: figureDuration}, true, []row{
+		{"allocs-reqrep", "  round trip, two clients", "two_heap_objects_per_delivery"},
+	}},
 }
 
 // FigureTasks are the names --only selects from.

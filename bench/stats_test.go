@@ -46,14 +46,18 @@ func TestPercentile(t *testing.T) {
 
 func TestRatioIsMadeRoundByRound(t *testing.T) {
 	who := []Contender{{Name: "ours"}, {Name: "peer"}}
-	fig := &Figure{Values: map[string][]float64{"ours": {1, 2, 9}, "peer": {2, 2, 3}}}
+	fig := &Figure{Values: map[string][]Value{"ours": {{1, 1}, {2, 2}, {3, 9}}, "peer": {{1, 2}, {2, 2}, {3, 3}}}}
 	fig.compare(who)
-	if r := fig.Ratio; r == nil || r.Median != 1 || r.Min != 0.5 || r.Max != 3 {
+	if r := fig.Ratio; r == nil || *r != (Ratio{Rounds: 3, Median: 1, Min: 0.5, Max: 3}) {
 		t.Errorf("ratio %+v, want median 1 of 0.5..3", r)
 	}
-	fig = &Figure{Values: map[string][]float64{"ours": {1, 2}, "peer": {2, 2, 3}}}
+	fig = &Figure{Values: map[string][]Value{"ours": {{1, 1}, {3, 2}}, "peer": {{1, 2}, {2, 2}, {3, 1}}}}
+	if fig.compare(who); fig.Ratio == nil || *fig.Ratio != (Ratio{Rounds: 2, Median: 1.25, Min: 0.5, Max: 2}) {
+		t.Errorf("ratio %+v: rounds that do not belong together were compared", fig.Ratio)
+	}
+	fig = &Figure{Values: map[string][]Value{"ours": {{1, 1}}, "peer": {{2, 2}}}}
 	if fig.compare(who); fig.Ratio != nil {
-		t.Errorf("ratio %+v of rounds that do not belong together", fig.Ratio)
+		t.Errorf("ratio %+v of no common round", fig.Ratio)
 	}
 }
 

@@ -88,6 +88,7 @@ func Dial(to netip.AddrPort, from netip.Addr) (int, error) {
 
 func connect(fd int, to netip.AddrPort, from netip.Addr) error {
 	if from.IsValid() {
+		choosePortLate(fd)
 		if err := unix.Bind(fd, sockaddr(netip.AddrPortFrom(from, 0))); err != nil {
 			return fmt.Errorf("dial %s: bind %s: %w", to, from, err)
 		}

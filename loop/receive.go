@@ -180,35 +180,44 @@ func (l *Loop) dropInput(c *Conn) {
 	if c.in == nil {
 		return
 	}
-	l.inputBytes -= cap(c.in.buf)
-	returnBytes(c.in.buf)
-	c.in.buf, c.in.off, c.in.need = nil, 0, 0
+	in := c.in
+	l.inputBytes -= cap(in.buf)
+	in.off, in.need = 0, 0
+	if cap(in.buf) < 1<<sizeClassMin {
+		in.buf = in.buf[:0] // a busy connection's next read ends in mid-operation as well
+	} else {
+		returnBytes(in.buf)
+		in.buf = nil
+	}
 	if len(l.inputs) < inputsMax {
-		l.inputs = append(l.inputs, c.in)
+		l.inputs = append(l.inputs, in)
 	}
 	c.in = nil
 	c.ready = false
 }
 
-const inputsMax = 256 // emptied input records a loop keeps
+const inputsMax = 256 // emptied input records a loop keeps, each with less than 4 KB
 
 func (l *Loop) takeInput() *input {
 	if n := len(l.inputs); n > 0 {
 		in := l.inputs[n-1]
 		l.inputs = l.inputs[:n-1]
+		l.inputBytes += cap(in.buf)
 		return in
 	}
 	return &input{}
 }
 
-// grabInput returns an empty slice for n kept bytes: exact when small, since most
-// kept input is a piece of a control line, from the pools otherwise.
+// grabInput returns an empty slice for n kept bytes: close to n when small, since
+// most kept input is a piece of a control line, from the pools otherwise.
 func grabInput(n int) []byte {
 	if n < 1<<sizeClassMin {
-		return make([]byte, 0, n)
+		return make([]byte, 0, (n+inputGrain-1)&^(inputGrain-1))
 	}
 	return grabBytes(n)
 }
+
+const inputGrain = 64
 
 // Park stops visits to the connection until Unpark, for at most d nanoseconds if
 // d is positive: that is how a publisher is slowed down. Input already
