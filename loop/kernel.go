@@ -12,6 +12,9 @@ type Kernel interface {
 	OpenPoller() (Poller, error)
 	// Now returns monotonic time in nanoseconds. Safe from any goroutine.
 	Now() int64
+	// Yield lets other threads that want this processor run first. False says that
+	// the system cannot, and that nothing has been done.
+	Yield() bool
 	// Accept takes one connection from a listening descriptor; the new
 	// descriptor is non-blocking and close-on-exec.
 	Accept(fd int) (nfd int, remote netip.AddrPort, err error)

@@ -57,6 +57,7 @@ type Loop struct {
 	inputs     []*input
 	inputBytes int   // kept input of all connections
 	posted     []int // by target: work posted in this turn
+	vigil      vigil
 	awaited    int64 // until when its thread waits at the latest
 	wantTurn   bool  // something was posted to ourselves
 	goroutine  uint64

@@ -53,16 +53,11 @@ func (l *Loop) turn() (ended bool) {
 
 // wait blocks until there is something to do.
 func (l *Loop) wait() int {
-	timeout, slept := int64(0), false
-	if !l.busy() {
-		timeout = l.sleepTime()
-		if slept = l.fallAsleep(); !slept {
-			timeout = 0
-		}
-	}
-	n, err := l.poller.Wait(l.events[:], timeout)
-	if slept {
-		l.wakeUp()
+	n, err := 0, error(nil)
+	if l.busy() {
+		n, err = l.poller.Wait(l.events[:], 0)
+	} else {
+		n, err = l.sleep()
 	}
 	l.now = l.kernel.Now()
 	if err != nil {
@@ -70,6 +65,24 @@ func (l *Loop) wait() int {
 		n = 0
 	}
 	return n
+}
+
+// sleep waits for events or mail.
+func (l *Loop) sleep() (n int, err error) {
+	timeout, now := l.sleepTime(), l.kernel.Now()
+	if !l.fallAsleep() {
+		return l.poller.Wait(l.events[:], 0)
+	}
+	if l.vigil.worthIt(now, timeout) { // what another thread may run meanwhile is not looked at
+		if n, err = l.lookAround(); n > 0 || err != nil || l.state.Load() == awake {
+			l.wakeUp()
+			return n, err
+		}
+	}
+	n, err = l.poller.Wait(l.events[:], timeout)
+	l.wakeUp()
+	l.vigil.woke(l.kernel.Now() - l.vigil.since)
+	return n, err
 }
 
 // busy reports whether work is left that needs no event.
