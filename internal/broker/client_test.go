@@ -82,13 +82,21 @@ func (f frame) String() string {
 // raw opens a connection and says nothing.
 func (r *rig) raw(name string) *client {
 	r.t.Helper()
-	c, err := net.Dial("tcp", r.addr)
+	c, err := r.connect(name)
 	if err != nil {
 		r.t.Fatalf("%s: %v", name, err)
 	}
-	cl := &client{t: r.t, name: name, conn: c.(*net.TCPConn), r: bufio.NewReaderSize(c, 64<<10), loop: -1}
-	r.t.Cleanup(func() { c.Close() })
-	return cl
+	r.t.Cleanup(func() { c.conn.Close() })
+	return c
+}
+
+// connect is raw for any goroutine; who calls it closes the connection.
+func (r *rig) connect(name string) (*client, error) {
+	c, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		return nil, err
+	}
+	return &client{t: r.t, name: name, conn: c.(*net.TCPConn), r: bufio.NewReaderSize(c, 16<<10), loop: -1}, nil
 }
 
 // quiet is what clients of these tests send first: no +OK, headers and 503s.
@@ -115,12 +123,19 @@ func (r *rig) dial(name string, connect ...string) *client {
 func (r *rig) on(at int, name string, connect ...string) *client {
 	r.t.Helper()
 	at %= r.loops
+	var fill []*client
+	defer func() {
+		for _, c := range fill {
+			c.conn.Close()
+		}
+	}()
 	for range 64 * r.loops {
 		c := r.dial(name, connect...)
 		c.loop = loopOf(r.Broker, c.local())
 		if c.loop == at {
 			return c
 		}
+		fill = append(fill, c)
 	}
 	r.t.Fatalf("no connection came to loop %d", at)
 	return nil
