@@ -17,6 +17,7 @@ run: build ## build and start the broker; PORT=4222 ARGS="-D"
 
 test: lint ## lint, then all tests, with the invariants checked and without cgo
 	CGO_ENABLED=0 $(GO) test -tags invariants ./...
+	CGO_ENABLED=0 $(GO) test -run AllocateNothing ./internal/broker
 
 race: ## all tests under the race detector (needs gcc)
 	CGO_ENABLED=1 $(GO) test -race -tags invariants ./...

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Across loops: what one client was told is in force for all, whatever their
@@ -22,8 +23,10 @@ func flood(r *rig) (stop func()) {
 		s := r.on(i, "noise taker")
 		s.send("SUB noise.> 1", "PING")
 		s.pong("subscribed")
+		s.conn.SetDeadline(time.Time{})
 		takers.Go(func() { io.Copy(io.Discard, s.conn) })
 		p := r.on(i, "noise maker")
+		p.conn.SetDeadline(time.Time{}) // for as long as it takes
 		burst := []byte(strings.Repeat(pub("noise."+strconv.Itoa(i), strings.Repeat("n", 100))+"\r\n", 50) + "PING\r\n")
 		makers.Go(func() {
 			for !stopping.Load() {
