@@ -36,15 +36,16 @@ func (l *Loop) wakeListener(fd int32) {
 
 // acceptSome takes a slice of waiting connections.
 func (l *Loop) acceptSome() {
-	if !l.acceptPending {
-		if l.now < l.acceptAt {
-			return
-		}
+	if l.now >= l.acceptAt {
+		l.acceptAt = never
 		for _, ln := range l.listeners {
-			ln.pending = true
+			ln.pending, l.acceptPending = true, true
 		}
 	}
-	l.acceptPending, l.acceptAt = false, never
+	if !l.acceptPending {
+		return
+	}
+	l.acceptPending = false
 	for _, ln := range l.listeners {
 		if ln.pending {
 			l.acceptFrom(ln)
