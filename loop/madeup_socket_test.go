@@ -16,6 +16,7 @@ type madeUpSocket struct {
 	poller *madeUpPoller
 
 	in    []byte // on its way to the loop
+	mark  int    // one read ends before the urgent byte, this far in
 	end   bool   // the peer has sent its last byte
 	err   error  // what every call says since the peer reset it
 	out   []byte // all that the socket took
@@ -82,6 +83,10 @@ func (s *madeUpSocket) read(p []byte) (int, error) {
 				n = cut
 				s.happen(Readable)
 			}
+		}
+		if s.mark > 0 {
+			n = min(n, s.mark)
+			s.mark -= n
 		}
 		copy(p, s.in[:n])
 		s.in = s.in[n:]

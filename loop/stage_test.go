@@ -18,6 +18,8 @@ type stage struct {
 	actors []*actor // in the order in which they were adopted
 	shared []*Shared
 
+	records []*Conn // of closed connections, for the next
+
 	// What the host was asked and told.
 	refuse       func(fd int) bool
 	behave       func(a *actor) // sets an actor's hooks
@@ -114,12 +116,16 @@ func (s *stage) Adopt(fd int, _ netip.AddrPort, _ any) (*Conn, Peer) {
 	if s.refuse != nil && s.refuse(fd) {
 		return nil, nil
 	}
-	a := &actor{s: s, socket: s.k.table[fd].(*madeUpSocket), receive: (*actor).lines}
+	c := new(Conn)
+	if n := len(s.records); n > 0 {
+		c, s.records = s.records[n-1], s.records[:n-1]
+	}
+	a := &actor{s: s, conn: c, socket: s.k.table[fd].(*madeUpSocket), receive: (*actor).lines}
 	s.actors = append(s.actors, a)
 	if s.behave != nil {
 		s.behave(a)
 	}
-	return &a.conn, a
+	return a.conn, a
 }
 
 func (s *stage) Commit() bool           { s.commits++; return false }
@@ -140,7 +146,7 @@ func (s *stage) fanout(head, body []byte, softMax int) (over []*Conn) {
 	var conns []*Conn
 	for _, a := range s.actors {
 		if a.conn.Open() {
-			conns = append(conns, &a.conn)
+			conns = append(conns, a.conn)
 			a.want = append(append(a.want, head...), body...)
 		}
 	}
@@ -211,7 +217,7 @@ func (s *stage) checkNothingHeld() {
 
 // actor is a Peer that writes down what happens to it.
 type actor struct {
-	conn    Conn
+	conn    *Conn
 	s       *stage
 	socket  *madeUpSocket
 	receive func(a *actor, b []byte) (n, need int)
@@ -231,7 +237,7 @@ func (a *actor) send(b []byte) { a.sendSpan(a.s.span(b), b) }
 
 func (a *actor) sendSpan(span Span, b []byte) {
 	before := a.conn.pending
-	a.s.l.Send(&a.conn, span)
+	a.s.l.Send(a.conn, span)
 	if a.conn.pending > before {
 		a.want = append(a.want, b...)
 	}
@@ -250,7 +256,7 @@ func (a *actor) lines(b []byte) (n, need int) {
 		a.s.l.Spend(10)
 		if string(line) == "quit\n" {
 			a.send([]byte("bye\n"))
-			a.s.l.Close(&a.conn)
+			a.s.l.Close(a.conn)
 			return n, 0
 		}
 		a.send(line)
@@ -273,4 +279,10 @@ func (a *actor) Ended(err error) {
 func (a *actor) Tick(now int64) { a.ticks = append(a.ticks, now) }
 func (a *actor) Overdue()       { a.overdue = append(a.overdue, a.s.l.now) }
 func (a *actor) Teardown() bool { a.left--; return a.left < 0 }
-func (a *actor) Closed()        { a.closed++ }
+
+// Closed gives the record back for the next connection, as owners do.
+func (a *actor) Closed() {
+	a.closed++
+	a.s.records = append(a.s.records, a.conn)
+	a.conn = new(Conn)
+}
