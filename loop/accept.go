@@ -39,9 +39,10 @@ func (l *Loop) acceptSome() {
 	if l.now >= l.acceptAt {
 		l.acceptAt = never
 		for _, ln := range l.listeners {
-			ln.pending = true
+			ln.pending, l.acceptPending = true, true
 		}
-	} else if !l.acceptPending {
+	}
+	if !l.acceptPending {
 		return
 	}
 	l.acceptPending = false

@@ -66,7 +66,7 @@ func (l *Loop) lastWordWritten(c *Conn) {
 // linger throws away input until the peer closes as well.
 func (l *Loop) linger(c *Conn) {
 	for c.lingerLeft > 0 {
-		n, err := l.kernel.Read(int(c.fd), l.readBuffer[:lingerBytes])
+		n, err := l.kernel.Read(int(c.fd), l.readBuffer[:c.lingerLeft])
 		if again(err) {
 			return
 		}

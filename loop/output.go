@@ -123,6 +123,7 @@ const (
 // flush writes to the connections that are owed something: all that were
 // answered in this turn, then a slice of the rest. It reports whether some are left.
 func (l *Loop) flush() (left bool) {
+	end := len(l.dirtyList) - l.flushed // what is listed behind comes from here; see below
 	for i, c := range l.expressList {
 		l.expressList[i] = nil
 		l.flushListed(c)
@@ -130,17 +131,22 @@ func (l *Loop) flush() (left bool) {
 	l.expressList = l.expressList[:0]
 
 	until := l.kernel.Now() + flushSliceTime
-	list := l.dirtyList
-	for i := 0; l.flushed+i < len(list); i++ {
+	for i := range end {
 		if i == flushSlice || i%flushLookEvery == flushLookEvery-1 && l.kernel.Now() > until {
 			l.flushed += i
 			return true
 		}
-		c := list[l.flushed+i]
-		list[l.flushed+i] = nil
+		c := l.dirtyList[l.flushed+i]
+		l.dirtyList[l.flushed+i] = nil
 		l.flushListed(c)
 	}
-	l.dirtyList, l.flushed, l.unflushed, l.owed = list[:0], 0, 0, 0
+	// A write that failed has told the owner, and that may have sent to others:
+	// they are listed behind, and wait for a turn that commits before it writes.
+	if late := l.dirtyList[l.flushed+end:]; len(late) > 0 {
+		l.flushed += end
+		return true
+	}
+	l.dirtyList, l.flushed, l.unflushed, l.owed = l.dirtyList[:0], 0, 0, 0
 	return false
 }
 
