@@ -42,7 +42,7 @@ func (r *rig) flood() (stop func()) {
 			}
 		})
 	}
-	return func() {
+	stop = func() {
 		ended.Store(true)
 		publishers.Wait()
 		for _, c := range conns {
@@ -50,6 +50,8 @@ func (r *rig) flood() (stop func()) {
 		}
 		readers.Wait()
 	}
+	r.t.Cleanup(stop) // a test that fails does not come to its own call
+	return stop
 }
 
 // pour sends one batch of a flood and waits until the broker has taken it.
@@ -64,9 +66,18 @@ func (c *client) pour(at, round int) error {
 			b = fmt.Appendf(b, "UNSUB %d\r\n", i-30)
 		}
 	}
-	c.conn.SetDeadline(time.Now().Add(patience))
-	if _, err := c.conn.Write(append(b, "PING\r\n"...)); err != nil {
+	if err := c.exchange(b); err != nil {
 		return fmt.Errorf("round %d: %w", round, err)
+	}
+	return nil
+}
+
+// exchange sends operations and waits for the PONG behind them. Unlike what fails a
+// test itself it may be called from any goroutine.
+func (c *client) exchange(ops []byte) error {
+	c.conn.SetDeadline(time.Now().Add(patience))
+	if _, err := c.conn.Write(append(ops, "PING\r\n"...)); err != nil {
+		return err
 	}
 	f, err := c.read()
 	if err == nil && f.verb != "PONG" {
