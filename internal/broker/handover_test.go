@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Members of a queue group that come and go while messages flow. Who leaves with
@@ -136,6 +137,7 @@ func (c *client) gather(op string) (frames []frame, err error) {
 	if op == "PING" {
 		pongs++
 	}
+	c.conn.SetDeadline(time.Now().Add(patience))
 	if _, err = c.conn.Write([]byte(op + "\r\nPING\r\n")); err != nil {
 		return nil, err
 	}
@@ -162,7 +164,7 @@ var patternsOf = []string{"handover.a", "handover.*", "handover.>"}
 func TestMembersThatDrainLoseNothing(t *testing.T) {
 	eachLoops(t, func(t *testing.T, loops int) {
 		r := start(t, loops)
-		s := r.stream("handover.a", scale(2000, 10_000, 500_000)/loops)
+		s := r.stream("handover.a", scale(2000, 10_000, 200_000)/loops)
 		stays := r.on(2, "the member that stays")
 		s.read(stays, "SUB handover.* workers 1")
 		var members sync.WaitGroup
@@ -200,7 +202,7 @@ func TestGroupHandedOverLosesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachLoops(t, func(t *testing.T, loops int) {
 				r := start(t, loops)
-				s := r.stream("handover.a", scale(2000, 10_000, 500_000)/loops)
+				s := r.stream("handover.a", scale(2000, 10_000, 200_000)/loops)
 				var members []*client
 				for i := range 5 {
 					members = append(members, r.on(i, fmt.Sprintf("member %d", i)))
