@@ -131,6 +131,9 @@ func (sh *shard) receiveEntry(p *parcel, e *entry) {
 	} else {
 		m.payload = b[:e.payload:e.payload]
 	}
+	if e.groupsOnly && e.origin.real && int(e.origin.loop) == sh.id {
+		m.from = sh.session(e.origin) // passed on until it came back: still no echo
+	}
 	delivered := false
 	if !e.groupsOnly {
 		sh.topics = e.account.tables[sh.id].match(sh.topics[:0], m.subject)
