@@ -15,8 +15,8 @@ import (
 
 // The way of a message allocates nothing.
 
-// A stream is bytes to write and, for each reader, how many come of it.
-type stream struct {
+// A course is bytes to write and, for each reader, how many come of it.
+type course struct {
 	from       *client
 	out        []byte
 	readers    []*client
@@ -24,8 +24,8 @@ type stream struct {
 	deliveries int
 }
 
-// play writes the stream and reads all that comes of it. It allocates nothing.
-func (s *stream) play(buf []byte) error {
+// play writes the bytes and reads all that comes of it. It allocates nothing.
+func (s *course) play(buf []byte) error {
 	if _, err := s.from.conn.Write(s.out); err != nil {
 		return err
 	}
@@ -51,49 +51,49 @@ func msg(subject, payload string) string {
 	return fmt.Sprintf("MSG %s 1 %d\r\n%s\r\n", subject, len(payload), payload)
 }
 
-// streams are the ways of messages that must not allocate, by name.
-func streams(r *rig) map[string][]*stream {
+// courses are the ways of messages that must not allocate, by name.
+func courses(r *rig) map[string][]*course {
 	word := strings.Repeat("w", 128)
-	all := map[string][]*stream{}
+	all := map[string][]*course{}
 
-	burst := &stream{from: r.on(0, "publisher"), out: []byte(strings.Repeat(pub("burst", word)+"\r\n", 50)), deliveries: 50 * 40}
+	burst := &course{from: r.on(0, "publisher"), out: []byte(strings.Repeat(pub("burst", word)+"\r\n", 50)), deliveries: 50 * 40}
 	for i := range 40 {
 		burst.readers = append(burst.readers, r.listener(i, "burst", ""))
 		burst.in = append(burst.in, 50*len(msg("burst", word)))
 	}
-	all["burst"] = []*stream{burst}
+	all["burst"] = []*course{burst}
 
-	spread := &stream{from: r.on(0, "publisher"), deliveries: 200}
+	spread := &course{from: r.on(0, "publisher"), deliveries: 200}
 	for i := range 200 {
 		subject := "spread." + strconv.Itoa(i)
 		spread.out = append(spread.out, pub(subject, word)+"\r\n"...)
 		spread.readers = append(spread.readers, r.listener(i, subject, ""))
 		spread.in = append(spread.in, len(msg(subject, word)))
 	}
-	all["spread"] = []*stream{spread}
+	all["spread"] = []*course{spread}
 
 	for i := range 2 * r.loops {
 		subject := "pair." + strconv.Itoa(i)
-		all["pairs"] = append(all["pairs"], &stream{
+		all["pairs"] = append(all["pairs"], &course{
 			from: r.on(i, "publisher"), out: []byte(strings.Repeat(pub(subject, word)+"\r\n", 100)), deliveries: 100,
 			readers: []*client{r.listener(i/2, subject, "")}, in: []int{100 * len(msg(subject, word))},
 		})
 	}
 
 	asks, answers := r.listener(0, "inbox", ""), r.listener(1, "service", "")
-	all["round trip"] = []*stream{
+	all["round trip"] = []*course{
 		{from: asks, out: []byte(request("service", "inbox", word) + "\r\n"), deliveries: 1,
 			readers: []*client{answers}, in: []int{len("MSG service 1 inbox 128\r\n" + word + "\r\n")}},
 		{from: answers, out: []byte(pub("inbox", word) + "\r\n"), deliveries: 1,
 			readers: []*client{asks}, in: []int{len(msg("inbox", word))}},
 	}
 
-	all["queue"] = []*stream{{from: r.on(0, "publisher"), out: []byte(strings.Repeat(pub("queue", word)+"\r\n", 100)), deliveries: 100,
+	all["queue"] = []*course{{from: r.on(0, "publisher"), out: []byte(strings.Repeat(pub("queue", word)+"\r\n", 100)), deliveries: 100,
 		readers: []*client{r.listener(1, "queue", "q ")}, in: []int{100 * len(msg("queue", word))}}}
 
 	const header = "NATS/1.0\r\n\r\n"
 	hpub, hmsg := "HPUB headed.a 12 140\r\n"+header+word+"\r\n", "HMSG headed.a 1 12 140\r\n"+header+word+"\r\n"
-	all["headers, wildcard"] = []*stream{{from: r.on(0, "publisher"), out: []byte(strings.Repeat(hpub, 100)), deliveries: 200,
+	all["headers, wildcard"] = []*course{{from: r.on(0, "publisher"), out: []byte(strings.Repeat(hpub, 100)), deliveries: 200,
 		readers: []*client{r.listener(0, "headed.a", ""), r.listener(1, "headed.*", "")}, in: []int{100 * len(hmsg), 100 * len(hmsg)}}}
 	return all
 }
@@ -110,7 +110,7 @@ func TestMessagesAllocateNothing(t *testing.T) {
 		t.Skip("the race detector allocates, and so do the invariants' checks")
 	}
 	for _, loops := range []int{1, 2} {
-		for name, parts := range streams(start(t, loops)) {
+		for name, parts := range courses(start(t, loops)) {
 			buf := make([]byte, 1<<20)
 			deliveries := 0
 			rounds := func(n int) {
