@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -223,4 +224,94 @@ func TestGroupHandedOverLosesNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Members die with a reset, without a word. Lost is only what was routed between
+// the last PONG a dead member read and the broker's noticing that it has gone.
+func TestMembersThatDieLoseOnlyTheirOwn(t *testing.T) {
+	eachLoops(t, func(t *testing.T, loops int) {
+		r := start(t, loops)
+		s := r.stream("handover.a", scale(10_000, 40_000, 400_000)/loops)
+		var stay []*client
+		for at := range loops {
+			c := r.on(at, fmt.Sprintf("the member that stays on loop %d", at))
+			s.read(c, "SUB handover.* workers 1")
+			stay = append(stay, c)
+		}
+		var mortal []*client
+		for i := range scale(10, 20, 200) {
+			mortal = append(mortal, r.on(i, fmt.Sprintf("mortal %d", i)))
+		}
+		s.flow()
+		var windows []window
+		for i := 0; i < len(mortal) && !s.over(); i++ {
+			m := mortal[i]
+			alive := s.read(m, "SUB "+patternsOf[i%3]+" workers 1")
+			for _, c := range stay {
+				alive = alive && s.read(c, "PING")
+			}
+			w := window{from: s.counts(s.routed)}
+			if !alive || !s.read(m, "PING") {
+				t.FailNow()
+			}
+			local := m.local()
+			m.reset()
+			eventually(t, "the broker notices the reset", func() bool { return loopOf(r.Broker, local) < 0 })
+			w.to = s.counts(s.begun)
+			windows = append(windows, w)
+		}
+		for !s.over() {
+			for _, c := range stay {
+				if !s.read(c, "PING") {
+					t.FailNow()
+				}
+			}
+		}
+		s.wantLostOnlyIn(windows, stay)
+		r.vacate()
+	})
+}
+
+// A window is which messages may have been on their way to a member that died: of
+// each publisher those from one number up to another.
+type window struct{ from, to []int }
+
+func (s *stream) counts(of []atomic.Int64) (n []int) {
+	for i := range of {
+		n = append(n, int(of[i].Load()))
+	}
+	return n
+}
+
+// wantLostOnlyIn reads what the living still have until only messages on their way
+// to the dead are missing.
+func (s *stream) wantLostOnlyIn(windows []window, living []*client) {
+	s.t.Helper()
+	allowed := func(id, n int) bool {
+		return slices.ContainsFunc(windows, func(w window) bool { return n >= w.from[id] && n < w.to[id] })
+	}
+	eventually(s.t, "who lives gets all that was not on its way to the dead", func() bool {
+		for _, c := range living {
+			if !s.read(c, "PING") {
+				s.t.FailNow()
+			}
+		}
+		lost, _ := s.missing()
+		for id := range lost {
+			if slices.ContainsFunc(lost[id], func(n int) bool { return !allowed(id, n) }) {
+				return false
+			}
+		}
+		return true
+	}, func() any { lost, _ := s.missing(); return fmt.Sprint(lost, windows) })
+	_, lost := s.missing()
+	free := 0
+	for id := range s.loops {
+		for n := range s.each {
+			if !allowed(id, n) {
+				free++
+			}
+		}
+	}
+	s.t.Logf("%d died; %d of %d messages lost; %d could not be", len(windows), lost, s.loops*s.each, free)
 }

@@ -166,11 +166,33 @@ func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSe
 	tried |= sh.self
 	_, target := sh.chooseMember(nil, groups, m, tried)
 	if target < 0 {
+		c := sh.contestNow(groups[0].name, m)
+		if n := membersOf(c.own); n > 0 && sh.deliverToMember(c.own, sh.random(n), m) {
+			return true
+		}
+		groups = c.shared
+		_, target = sh.chooseMember(nil, groups, m, tried)
+	}
+	if target < 0 {
 		return false
 	}
 	sh.parcelFor(target).passOn(m, groups, tried, wants503)
 	sh.weigh(target)
 	return true
+}
+
+// contestNow matches a message anew for one queue name: while it was on its way the
+// members may have moved to patterns that had none before.
+func (sh *shard) contestNow(name string, m *message) contest {
+	t := m.account.tables[sh.id]
+	sh.topics = t.match(sh.topics[:0], m.subject)
+	sh.interests = t.others.Match(sh.interests[:0], m.subject)
+	for _, c := range sh.contests() {
+		if c.name == name {
+			return c
+		}
+	}
+	return contest{}
 }
 
 // random returns a number in [0, n). xorshift: cheap, and evenness is all that
