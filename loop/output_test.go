@@ -38,9 +38,9 @@ func (s *stage) checkPrefix(r *rand.Rand) {
 // gets exactly its bytes, in order.
 func TestEachSocketGetsExactlyWhatItWasSent(t *testing.T) {
 	for _, size := range []struct {
-		name      string
-		span, few int
-	}{{"tiny spans", 40, 25}, {"spans up to a few KB", 6000, 15}, {"spans larger than a block", 2 * blockSize, 6}} {
+		name             string
+		span, steps, few int
+	}{{"tiny spans", 40, 400, 25}, {"spans up to a few KB", 6000, 400, 15}, {"spans larger than a block", 2 * blockSize, 150, 4}} {
 		t.Run(size.name, func(t *testing.T) {
 			eachSeed(t, size.few, func(t *testing.T, r *rand.Rand) {
 				s := newStage(t, Config{HeldMax: 1 << (16 + r.IntN(4)), WriteDeadline: int64(time.Hour)})
@@ -49,7 +49,7 @@ func TestEachSocketGetsExactlyWhatItWasSent(t *testing.T) {
 				for range 8 {
 					o.connect()
 				}
-				for range 400 {
+				for range size.steps {
 					o.step()
 					s.checkPrefix(r)
 				}
