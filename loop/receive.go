@@ -214,9 +214,10 @@ func grabInput(n int) []byte {
 // d is positive: that is how a publisher is slowed down. Input already
 // read is kept. Home loop only.
 func (l *Loop) Park(c *Conn, d int64) {
-	c.parked = true
+	c.parked, c.parkedTill = true, 0
 	if d > 0 {
-		l.delay(c, l.now+d)
+		c.parkedTill = l.now + d
+		l.delay(c, c.parkedTill)
 	}
 }
 
