@@ -36,6 +36,7 @@ type Conn struct {
 
 	// Time.
 	due        int64 // when the owner wants Tick, 0 when never
+	parkedTill int64 // when the loop unparks by itself, 0 when never
 	scheduled  int64 // when the wheel will look at this connection, 0 when it is not on it
 	prev, next *Conn // neighbours in a slot of the wheel
 

@@ -67,7 +67,9 @@ type Loop struct {
 	oldest      *Block // sealed blocks somebody refers to, by age
 	newest      *Block
 	heldBytes   int
-	compactAt   int
+	wanted      int // bytes all connections have still to write
+	compactAt   int // held bytes above which compact may find something
+	compactLow  int // and wanted bytes below which it may
 	freeBlocks  []*Block
 	foreign     []*Block // shared bytes this turn holds on to
 	owed        int      // bytes handed to connections since then

@@ -105,21 +105,28 @@ func (s *madeUpSocket) write(bufs [][]byte) (int, error) {
 	case s.err != nil:
 		return 0, unix.EPIPE
 	}
-	all := slices.Concat(bufs...)
-	n := min(len(all), s.room)
+	offered := 0
+	for _, b := range bufs {
+		offered += len(b)
+	}
+	n := min(offered, s.room)
 	if s.cutOut != nil && n > 0 {
 		if cut := s.cutOut(n); cut < n {
 			n = cut
 			s.happen(Writable)
 		}
 	}
-	s.out = append(s.out, all[:n]...)
 	s.room -= n
-	if s.room == 0 && n < len(all) {
+	if s.room == 0 && n < offered {
 		s.full = true
 	}
-	if n == 0 && len(all) > 0 {
+	if n == 0 && offered > 0 {
 		return 0, unix.EAGAIN
+	}
+	for left := n; left > 0; bufs = bufs[1:] {
+		b := bufs[0][:min(left, len(bufs[0]))]
+		s.out = append(s.out, b...)
+		left -= len(b)
 	}
 	return n, nil
 }

@@ -24,6 +24,7 @@ func (l *Loop) Send(c *Conn, s Span) {
 		return
 	}
 	s.block.wanted += s.Len()
+	l.wanted += s.Len()
 	l.push(c, s)
 }
 
@@ -94,9 +95,11 @@ func (l *Loop) Fanout(conns []*Conn, s, body Span, softMax int) (over []*Conn) {
 		}
 	}
 	b.wanted += n * sent
+	l.wanted += n * sent
 	l.owed += n * sent
 	if body.block != nil {
 		body.block.wanted += body.Len() * sent
+		l.wanted += body.Len() * sent
 	}
 	l.spent += len(conns)
 	l.over = over
@@ -208,6 +211,7 @@ func (l *Loop) write(c *Conn) (offered, n int, err error) {
 // wrote takes n written bytes off what the connection is owed.
 func (l *Loop) wrote(c *Conn, n int) {
 	c.pending -= n
+	l.wanted -= n
 	c.written += uint64(n)
 	if n > 0 {
 		c.progressAt = l.now
@@ -272,6 +276,7 @@ func (l *Loop) dropOutput(c *Conn) {
 	for c.head.block != nil {
 		size := int(c.head.to - c.head.from)
 		c.pending -= size
+		l.wanted -= size
 		c.head.block.wanted -= size
 		l.unref(c.head.block)
 		c.shift()

@@ -96,7 +96,7 @@ func (l *Loop) read(c *Conn) {
 }
 
 // inputRoom returns where the next bytes go: the loop's own buffer, with what the
-// connection kept in front of them, or, for the rest of a large operation, the
+// connection kept in front of them, or, once much of a large operation is there, the
 // connection's own buffer. buf[:kept] is kept input.
 func (l *Loop) inputRoom(c *Conn) (buf []byte, kept int) {
 	in := c.in
@@ -104,7 +104,7 @@ func (l *Loop) inputRoom(c *Conn) (buf []byte, kept int) {
 		return l.readBuffer[headRoom : headRoom+readSize], 0
 	}
 	have := len(in.buf) - in.off
-	if have <= headRoom && in.need <= headRoom {
+	if have <= headRoom {
 		from := headRoom - have
 		copy(l.readBuffer[from:], in.buf[in.off:])
 		return l.readBuffer[from : headRoom+readSize], have
@@ -117,8 +117,8 @@ func (l *Loop) inputRoom(c *Conn) (buf []byte, kept int) {
 	if in.need > 0 {
 		room = min(room, in.need-have)
 	}
-	// An announced payload is never allocated before it arrives: the buffer at
-	// most doubles what is there.
+	// An announced payload is never allocated before it arrives: the buffer holds
+	// at most four times what is there, since that is more than headRoom.
 	if cap(in.buf)-have < room {
 		want := max(2*have, have+room)
 		if in.need > 0 {
@@ -223,9 +223,10 @@ const inputGrain = 64
 // d is positive: that is how a publisher is slowed down. Input already
 // read is kept. Home loop only.
 func (l *Loop) Park(c *Conn, d int64) {
-	c.parked = true
+	c.parked, c.parkedTill = true, 0
 	if d > 0 {
-		l.delay(c, l.now+d)
+		c.parkedTill = l.now + d
+		l.delay(c, c.parkedTill)
 	}
 }
 

@@ -13,7 +13,8 @@ const (
 	// compactBatch is how much one run empties at most.
 	compactBatch = 8 << 20
 
-	// compactStep is how much more must be held before another run is tried.
+	// compactStep is how much more must be held, or how much less wanted, before
+	// another run is tried.
 	compactStep = 1 << 20
 )
 
@@ -38,9 +39,16 @@ func (l *Loop) unlist(c *Conn) {
 	c.slowIndex = 0
 }
 
+// compactDue reports whether compact may find something to empty. Readers that
+// take what they want leave blocks behind of which others want little, so
+// it is not enough to look when more is held.
+func (l *Loop) compactDue() bool {
+	return l.heldBytes > l.group.config.HeldMax && (l.heldBytes > l.compactAt || l.wanted < l.compactLow)
+}
+
 // compact empties held blocks of which less than half is wanted.
 func (l *Loop) compact() {
-	found := 0
+	found, before := 0, l.heldBytes
 	for b := l.oldest; b != nil && found < compactBatch; b = b.newer {
 		if b.wanted*2 <= cap(b.buf) {
 			b.victim = true
@@ -55,7 +63,10 @@ func (l *Loop) compact() {
 			b.victim = false
 		}
 	}
-	l.compactAt = max(l.group.config.HeldMax, l.heldBytes+compactStep)
+	l.compactAt, l.compactLow = l.heldBytes+compactStep, l.wanted-compactStep
+	if found >= compactBatch && l.heldBytes < before { // there are more, and it helps
+		l.compactAt = 0
+	}
 }
 
 // moveOut copies what the connection wants of victims to the current block.

@@ -200,7 +200,7 @@ func (s *stage) checkNothingHeld() {
 		n    int
 	}{
 		{"bytes of blocks", l.heldBytes}, {"bytes of input", l.inputBytes}, {"open connections", l.open},
-		{"counted connections", int(l.connCount.Load())}, {"blocked connections", len(l.slow)},
+		{"counted connections", int(l.connCount.Load())}, {"blocked connections", len(l.slow)}, {"wanted bytes", l.wanted},
 		{"references to the current block", l.current.refs - 1}, {"wanted bytes of the current block", l.current.wanted},
 		{"shared blocks of the turn", len(l.foreign)}, {"connections to close", len(l.closing) + len(l.doomed)},
 	} {
@@ -236,6 +236,9 @@ type actor struct {
 func (a *actor) send(b []byte) { a.sendSpan(a.s.span(b), b) }
 
 func (a *actor) sendSpan(span Span, b []byte) {
+	if a.closed > 0 {
+		return // the record may be another's
+	}
 	before := a.conn.pending
 	a.s.l.Send(a.conn, span)
 	if a.conn.pending > before {

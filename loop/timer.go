@@ -162,7 +162,8 @@ type delayed struct {
 	name Handle
 }
 
-// delay unparks the connection, or writes to it again, at the given time.
+// delay looks at the connection at the given time: it is unparked if that is due, and
+// written to again.
 func (l *Loop) delay(c *Conn, at int64) {
 	l.delays = append(l.delays, delayed{at: at, name: c.Handle()})
 	l.delayDue = min(l.delayDue, at)
@@ -189,7 +190,10 @@ func (l *Loop) fireDelays() {
 		if c == nil {
 			continue
 		}
-		l.Unpark(c)
+		// The delay may be that of an earlier Park, or of a write.
+		if c.parkedTill != 0 && l.now >= c.parkedTill {
+			l.Unpark(c)
+		}
 		if c.pending > 0 && !c.dirty && !c.blocked {
 			l.markDirty(c)
 		}

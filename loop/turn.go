@@ -181,7 +181,7 @@ func (l *Loop) finishFlush() {
 	if !left {
 		l.rewind()
 	}
-	if l.heldBytes > l.compactAt {
+	if l.compactDue() {
 		l.compact()
 	}
 }
