@@ -287,7 +287,12 @@ func (l *Loop) dropOutput(c *Conn) {
 	}
 }
 
-const backlogsMax = 256 // emptied backlogs a loop keeps
+// A loop keeps emptied backlogs, a kilobyte each at most: a publisher to a
+// thousand subjects needs as many at once.
+const (
+	backlogsMax    = 2048
+	backlogKeepMax = 64 // pieces
+)
 
 func (l *Loop) takeBacklog() *backlog {
 	if n := len(l.backlogs); n > 0 {
@@ -299,7 +304,7 @@ func (l *Loop) takeBacklog() *backlog {
 }
 
 func (l *Loop) returnBacklog(b *backlog) {
-	if len(l.backlogs) < backlogsMax && cap(b.segs) <= 256 {
+	if len(l.backlogs) < backlogsMax && cap(b.segs) <= backlogKeepMax {
 		b.segs, b.head = b.segs[:0], 0
 		l.backlogs = append(l.backlogs, b)
 	}
