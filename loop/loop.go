@@ -63,24 +63,25 @@ type Loop struct {
 	goroutine  uint64
 
 	// Home loop only: output.
-	current     *Block
-	oldest      *Block // sealed blocks somebody refers to, by age
-	newest      *Block
-	heldBytes   int
-	wanted      int // bytes all connections have still to write
-	compactAt   int // held bytes above which compact may find something
-	compactLow  int // and wanted bytes below which it may
-	freeBlocks  []*Block
-	foreign     []*Block // shared bytes this turn holds on to
-	owed        int      // bytes handed to connections since then
-	unflushed   int      // bytes encoded since the list of dirty connections was last empty
-	dirtyList   []*Conn  // dirtyList[flushed:] are owed something
-	flushed     int
-	expressList []*Conn
-	over        []*Conn
-	iov         [][]byte
-	backlogs    []*backlog
-	slow        []*Conn
+	current       *Block
+	oldest        *Block // sealed blocks somebody refers to, by age
+	newest        *Block
+	heldBytes     int
+	wanted        int // bytes all connections have still to write
+	compactAt     int // held bytes above which compact may find something
+	compactLow    int // and wanted bytes below which it may
+	freeBlocks    []*Block
+	foreign       []*Block // shared bytes this turn holds on to
+	owed          int      // bytes handed to connections since then
+	unflushed     int      // bytes encoded since the list of dirty connections was last empty
+	dirtyList     []*Conn  // dirtyList[flushed:] are owed something
+	flushed       int
+	expressList   []*Conn
+	over          []*Conn
+	iov           [][]byte
+	backlogs      []*backlog
+	backlogPieces int // what backlogs have room for
+	slow          []*Conn
 
 	// Home loop only: ends, time, listeners.
 	closing       []*Conn // Teardown is not done

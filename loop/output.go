@@ -287,25 +287,27 @@ func (l *Loop) dropOutput(c *Conn) {
 	}
 }
 
-// A loop keeps emptied backlogs, a kilobyte each at most: a publisher to a
-// thousand subjects needs as many at once.
+// A loop keeps emptied backlogs for the next flush: a publisher to a thousand
+// subjects needs as many at once, two subscribers taking turns need long ones.
 const (
-	backlogsMax    = 2048
-	backlogKeepMax = 64 // pieces
+	backlogPiecesMax = 64 << 10 // pieces all kept backlogs have room for: a megabyte
+	backlogKeepMax   = 1 << 10  // pieces a kept one has room for
 )
 
 func (l *Loop) takeBacklog() *backlog {
 	if n := len(l.backlogs); n > 0 {
 		b := l.backlogs[n-1]
 		l.backlogs = l.backlogs[:n-1]
+		l.backlogPieces -= cap(b.segs)
 		return b
 	}
 	return &backlog{segs: make([]segment, 0, 4)}
 }
 
 func (l *Loop) returnBacklog(b *backlog) {
-	if len(l.backlogs) < backlogsMax && cap(b.segs) <= backlogKeepMax {
+	if cap(b.segs) <= backlogKeepMax && l.backlogPieces+cap(b.segs) <= backlogPiecesMax {
 		b.segs, b.head = b.segs[:0], 0
+		l.backlogPieces += cap(b.segs)
 		l.backlogs = append(l.backlogs, b)
 	}
 }
