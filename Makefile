@@ -7,7 +7,7 @@ PORT      ?= 4222
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: build run test race invariants lint staticcheck fuzz record microbench figures cross conformance cover tidy help
+.PHONY: build run test race pipebell invariants lint staticcheck fuzz record microbench figures cross conformance cover tidy help
 
 build: ## build the programs into bin/
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/...
@@ -21,6 +21,9 @@ test: lint ## lint, then all tests, with the invariants checked and without cgo
 
 race: ## all tests under the race detector (needs gcc)
 	CGO_ENABLED=1 $(GO) test -race -tags invariants ./...
+
+pipebell: ## the loops with the doorbell of the BSDs, a pipe, on this system
+	CGO_ENABLED=0 $(GO) test -tags 'invariants pipebell' ./loop ./internal/broker
 
 invariants: ## all tests with the invariants checked, in random order, anew; COUNT=1
 	CGO_ENABLED=0 $(GO) test -tags invariants -shuffle=on -count=$(or $(COUNT),1) ./...

@@ -118,10 +118,13 @@ func (g *Group) Hand(fd int, remote netip.AddrPort, with any) {
 	g.HandTo(g.emptiest(), fd, remote, with)
 }
 
-// HandTo gives a connected, non-blocking socket to one loop. Any goroutine.
+// HandTo gives a connected, non-blocking socket to one loop; one that has ended
+// closes it. Any goroutine.
 func (g *Group) HandTo(target *Loop, fd int, remote netip.AddrPort, with any) {
 	target.connCount.Add(1)
-	target.Post(&newHandover(fd, remote, with).Letter)
+	if !target.Post(&newHandover(fd, remote, with).Letter) {
+		target.kernel.Close(fd)
+	}
 }
 
 // handover is a socket on its way to the loop it will live on.

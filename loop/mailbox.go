@@ -28,20 +28,31 @@ type mailbox struct {
 
 func (b *mailbox) empty() bool { return b.top.Load() == nil }
 
-func (b *mailbox) push(n *Letter) {
+// closed stands in the mailbox of a loop that has ended.
+var closed = new(Letter)
+
+// push reports false, and takes nothing, when the mailbox is closed.
+func (b *mailbox) push(n *Letter) bool {
 	for {
 		top := b.top.Load()
+		if top == closed {
+			return false
+		}
 		n.next = top
 		if b.top.CompareAndSwap(top, n) {
-			return
+			return true
 		}
 	}
 }
 
 // take empties the mailbox and returns its letters, oldest first.
-func (b *mailbox) take() *Letter {
-	n := b.top.Swap(nil)
-	var first *Letter
+func (b *mailbox) take() *Letter { return inOrder(b.top.Swap(nil)) }
+
+// close takes what came last.
+func (b *mailbox) close() *Letter { return inOrder(b.top.Swap(closed)) }
+
+// inOrder turns a stack of letters around.
+func inOrder(n *Letter) (first *Letter) {
 	for n != nil {
 		next := n.next
 		n.next = first
@@ -51,11 +62,14 @@ func (b *mailbox) take() *Letter {
 	return first
 }
 
-// Post hands a letter to this loop and wakes it. Any goroutine; it never fails
-// and never waits.
-func (l *Loop) Post(n *Letter) {
-	l.mail.push(n)
+// Post hands a letter to this loop and wakes it. It never waits, and reports false
+// when the loop has ended and will not deliver it. Any goroutine.
+func (l *Loop) Post(n *Letter) bool {
+	if !l.mail.push(n) {
+		return false
+	}
 	l.wake()
+	return true
 }
 
 // PostTo hands a letter to another loop, which learns of it at the end of this
@@ -77,9 +91,10 @@ type call struct {
 
 func (c *call) Deliver(l *Loop) { c.f(l) }
 
-// Do runs f on the loop, soon, in the order of posting. Any goroutine.
-func (l *Loop) Do(f func(l *Loop)) {
+// Do runs f on the loop, soon, in the order of posting, and reports false when
+// the loop has ended and will not. Any goroutine.
+func (l *Loop) Do(f func(l *Loop)) bool {
 	c := &call{f: f}
 	c.Address(c)
-	l.Post(&c.Letter)
+	return l.Post(&c.Letter)
 }

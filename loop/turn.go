@@ -28,6 +28,7 @@ const (
 func (l *Loop) run() {
 	for !l.turn() {
 	}
+	l.deliver(l.mail.close()) // a socket on its way here must still be closed
 	l.shut()
 }
 
@@ -194,13 +195,18 @@ func (l *Loop) lookAgain() {
 	}
 	visiting, max := l.visiting, l.spentMax
 	l.visiting = nil
-	for m := l.mail.take(); m != nil; {
+	l.deliver(l.mail.take())
+	l.visiting, l.spentMax = visiting, max
+}
+
+// deliver delivers a list of letters.
+func (l *Loop) deliver(m *Letter) {
+	for m != nil {
 		next := m.next
 		m.next = nil
 		m.mail.Deliver(l)
 		m = next
 	}
-	l.visiting, l.spentMax = visiting, max
 }
 
 // ringBells sees to it that loops that got mail in this turn take it: this thread
