@@ -7,7 +7,7 @@ PORT      ?= 4222
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: build run test race pipebell invariants lint staticcheck fuzz record microbench figures cross conformance cover tidy help
+.PHONY: build run test long race pipebell invariants lint staticcheck fuzz record microbench figures cross conformance cover tidy help
 
 build: ## build the programs into bin/
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/...
@@ -21,6 +21,9 @@ test: lint ## lint, then all tests, with the invariants checked and without cgo
 
 race: ## all tests under the race detector (needs gcc)
 	CGO_ENABLED=1 $(GO) test -race -tags invariants ./...
+
+long: ## the broker's heavy tests at full length, half an hour; RUN=Acknowledged
+	CGO_ENABLED=0 GNATSD_EV_LONG=1 $(GO) test -count=1 -timeout 2h -v -tags invariants -run '$(RUN)' ./internal/broker
 
 pipebell: ## the loops with the doorbell of the BSDs, a pipe, on this system
 	CGO_ENABLED=0 $(GO) test -tags 'invariants pipebell' ./loop ./internal/broker

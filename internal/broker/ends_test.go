@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"gnatsd-ev/internal/config"
 )
 
@@ -201,5 +203,30 @@ func TestErrorsReachClientsThatHaveMoreToSay(t *testing.T) {
 		}
 		eventually(t, "all are gone", func() bool { return r.sessions.Load() == 0 })
 		wantNothingHeld(t, r.Broker)
+	})
+}
+
+// An urgent byte is not part of the stream, as for nats-server; what stands
+// around it is, whole.
+func TestUrgentBytesAreNoInput(t *testing.T) {
+	eachLoops(t, func(t *testing.T, loops int) {
+		r := start(t, loops)
+		c, other := r.dial("client"), r.dial("another")
+		raw, err := c.conn.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range scale(20, 100, 1000) {
+			c.write([]byte("PI"))
+			if err := raw.Write(func(fd uintptr) bool {
+				err = unix.Sendto(int(fd), []byte("!"), unix.MSG_OOB, nil)
+				return err != unix.EAGAIN
+			}); err != nil {
+				t.Fatal(err)
+			}
+			c.write([]byte("NG\r\n"))
+			c.want("the urgent byte stands in the middle", "PONG")
+			other.barrier("others notice nothing")
+		}
 	})
 }
