@@ -54,7 +54,7 @@ func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	place := placeLoops(o)
 	b := &Broker{options: o, log: log, global: newAccount(proto.GlobalAccount, place.loops)}
 	group, err := loop.NewGroup(loop.Config{
-		Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
+		Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline), OwnProcessors: true,
 	}, func(l *loop.Loop) loop.Host {
 		sh := newShard(b, l)
 		b.shards = append(b.shards, sh)
