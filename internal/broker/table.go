@@ -13,36 +13,28 @@ const matchCache = 4096
 // subject. Always current; the loop answers for itself from here, and asks the
 // index only about the others. Home loop only.
 type table struct {
-	account  *Account
-	loop     int
-	literals map[string]*topic
-	patterns *sublist.Index[topic]
-	matcher  *sublist.Matcher[topic]
-	others   *sublist.Matcher[interest] // this loop's reader of the account's index
-	groups   map[*queueGroup]*group     // groups the index knows that have members here
+	account *Account
+	loop    int
+	topics  *sublist.Index[topic]
+	matcher *sublist.Matcher[topic]
+	others  *sublist.Matcher[interest] // this loop's reader of the account's index
+	groups  map[*queueGroup]*group     // groups the index knows that have members here
 }
 
 func newTable(a *Account, id int) *table {
 	t := &table{
 		account: a, loop: id,
-		literals: map[string]*topic{},
-		patterns: sublist.New[topic](),
-		others:   sublist.NewMatcher(a.index, matchCache),
-		groups:   map[*queueGroup]*group{},
+		topics: sublist.New[topic](),
+		others: sublist.NewMatcher(a.index, matchCache),
+		groups: map[*queueGroup]*group{},
 	}
-	t.matcher = sublist.NewMatcher(t.patterns, matchCache)
+	t.matcher = sublist.NewMatcher(t.topics, matchCache)
 	return t
 }
 
 // match appends the topics a published subject reaches on this loop.
 func (t *table) match(dst []*topic, published []byte) []*topic {
-	if tp := t.literals[string(published)]; tp != nil {
-		dst = append(dst, tp)
-	}
-	if _, patterns := t.patterns.Len(); patterns > 0 {
-		dst = t.matcher.Match(dst, published)
-	}
-	return dst
+	return t.matcher.Match(dst, published)
 }
 
 // A topic is the subscribers of one subscription subject on one loop. Most have
@@ -112,30 +104,21 @@ type subscription struct {
 
 // find returns the topic of a subscription subject, made if there is none.
 func (t *table) find(subj []byte) *topic {
+	var tp *topic
 	if subject.IsLiteral(subj) {
-		tp := t.literals[string(subj)]
-		if tp == nil {
-			tp = &topic{table: t, subject: string(subj)}
-			t.literals[tp.subject] = tp
-		}
-		return tp
+		tp = t.topics.Literal(subj)
+	} else {
+		tp = t.topics.Get(string(subj))
 	}
-	tp := t.patterns.Get(string(subj))
 	if tp == nil {
 		tp = &topic{table: t, subject: string(subj)}
-		t.patterns.Set(tp.subject, tp)
+		t.topics.Set(tp.subject, tp)
 	}
 	return tp
 }
 
 // drop removes a topic nobody subscribes to any more.
-func (t *table) drop(tp *topic) {
-	if subject.IsLiteral(tp.subject) {
-		delete(t.literals, tp.subject)
-		return
-	}
-	t.patterns.Delete(tp.subject)
-}
+func (t *table) drop(tp *topic) { t.topics.Delete(tp.subject) }
 
 // empty reports whether the topic has no subscriber.
 func (tp *topic) empty() bool { return tp.only == nil && tp.crowd == nil }
