@@ -185,12 +185,17 @@ func (s *Session) Closed() {
 	}
 }
 
-// send hands the peer bytes that were appended to the loop's tail.
+// send hands the peer bytes that were appended to the loop's tail. Who asks and
+// does not read is owed no more than max_pending of answers either.
 func (s *Session) send(b []byte) {
-	if s.shard.trace {
+	sh := s.shard
+	if sh.trace {
 		s.traceOut(b)
 	}
-	s.shard.loop.Send(&s.conn, s.shard.loop.Span(b))
+	sh.loop.Send(&s.conn, sh.loop.Span(b))
+	if s.conn.Pending() > sh.pendingMax && s.conn.Open() {
+		s.cut()
+	}
 }
 
 // sendText hands the peer a frame that never changes.
