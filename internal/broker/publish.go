@@ -24,6 +24,7 @@ type message struct {
 	from   *Session     // the publisher if it lives on this loop, else nil
 	origin origin       // the publisher, wherever it lives
 	shared *loop.Shared // payload and CRLF, when loops share one copy
+	laps   uint8        // how often it was on its way around all loops for a queue name
 
 	whole loop.Span // payload and CRLF as encoded on this loop, once that is worth sharing
 	has   bool      // whole is set

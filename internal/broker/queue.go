@@ -184,6 +184,7 @@ func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSe
 		return true
 	}
 	tried |= sh.self
+	laps := m.laps
 	_, target := sh.chooseMember(nil, groups, m, tried)
 	if target < 0 {
 		own, groups = sh.contestNow(groups[0].name, m)
@@ -191,14 +192,23 @@ func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSe
 			return true
 		}
 		_, target = sh.chooseMember(nil, groups, m, tried)
+		if target < 0 && laps < lapsMax { // who was tried before may have members by now
+			laps, tried = laps+1, sh.self
+			_, target = sh.chooseMember(nil, groups, m, tried)
+		}
 	}
 	if target < 0 {
 		return false
 	}
-	sh.parcelFor(target).passOn(m, groups, tried, wants503)
+	sh.parcelFor(target).passOn(m, groups, tried, laps, wants503)
 	sh.weigh(target)
 	return true
 }
+
+// lapsMax is how often a message begins anew with the loops it was tried on: a group
+// may be handed from loop to loop behind its back, but members that refuse
+// must not keep it under way for as long as the index counts them.
+const lapsMax = 3
 
 // contestNow matches a message anew for one queue name: while it was on its way the
 // members may have moved to patterns that had none before. The lists are valid
