@@ -84,6 +84,12 @@ func (sh *shard) decide(contests []contest, m *message, targets loopSet) (here b
 		c := &contests[i]
 		delivered := false
 		delivered, c.target = sh.chooseMember(c.own, c.shared, m, 0)
+		if !delivered && c.target < 0 && len(c.shared) > 0 && membersOf(c.own) == 0 {
+			// They left since the message was matched, perhaps for others that came.
+			own, shared := sh.contestNow(c.name, m)
+			c.own, c.shared = append(c.own[:0], own...), append(c.shared[:0], shared...)
+			delivered, c.target = sh.chooseMember(c.own, c.shared, m, 0)
+		}
 		here = here || delivered
 		if c.target >= 0 {
 			targets |= 1 << c.target

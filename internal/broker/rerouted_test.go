@@ -88,3 +88,31 @@ func TestRefusedMessageIsNotPassedAroundForEver(t *testing.T) {
 		return seeds() == before
 	})
 }
+
+// Between matching a message and choosing a member its members may have moved on: the
+// publisher's loop must look again before it says that there are none.
+func TestGroupThatMovedWhileAMessageWasMatched(t *testing.T) {
+	r := start(t, 3)
+	next := r.on(2, "the member that came meanwhile")
+	next.send("SUB job.* workers 1", "PING")
+	next.pong("subscribed")
+
+	onLoops(r.Broker, func(l *loop.Loop) {
+		if l.ID() != 1 {
+			return
+		}
+		sh := r.shards[1]
+		m := &message{account: r.global, subject: []byte("job.a"), payload: []byte("x")}
+		left := []contest{{name: "workers", shared: []*queueGroup{r.newQueueGroup("workers")}}}
+		here, targets := sh.decide(left, m, 0)
+		if here || targets != 1<<2 {
+			t.Errorf("delivered %v, posted to loops %b, want loop 2", here, targets)
+			return
+		}
+		sh.post(m, targets, left, false)
+	})
+	if t.Failed() {
+		return
+	}
+	next.want("somebody lives", `MSG job.a 1  "" "x"`)
+}
