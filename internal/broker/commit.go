@@ -33,6 +33,7 @@ func (sh *shard) lost(tp *topic) {
 // index what changed.
 func (sh *shard) Commit() (more bool) {
 	sh.expire()
+	sh.tornDown = 0
 	for i, tp := range sh.gains {
 		sh.gains[i] = nil
 		sh.tell(tp)

@@ -158,12 +158,13 @@ func (s *Session) Ended(err error) {
 	}
 }
 
-// teardownSlice is how many subscriptions a turn takes back of one session.
+// teardownSlice is how many subscriptions a turn takes back, of all sessions.
 const teardownSlice = 2000
 
-// Teardown takes back the session's subscriptions, a slice at a time.
+// Teardown takes back the session's subscriptions, as many as the turn's slice has left.
 func (s *Session) Teardown() bool {
-	for range teardownSlice {
+	sh := s.shard
+	for ; sh.tornDown < teardownSlice; sh.tornDown++ {
 		sub := s.subs.last()
 		if sub == nil {
 			return true

@@ -53,6 +53,7 @@ type shard struct {
 	// Home loop only: what the turn gathers.
 	gains, losses []*topic
 	expired       []*subscription
+	tornDown      int       // subscriptions of closed sessions taken back
 	out           []*parcel // by target
 	congested     loopSet   // targets with no room left
 	parked        []loop.Handle
