@@ -125,7 +125,7 @@ func (s *Session) ignore(*parser.Op) {}
 func (s *Session) Opened() {
 	sh := s.shard
 	s.lastIn = sh.loop.Now()
-	s.send(sh.broker.greeting.Append(sh.loop.Tail(greetingMax), s.id, sh.clientIP(s.remote)))
+	s.send(sh.broker.greeting.Append(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote)))
 	if sh.log.DebugOn() {
 		sh.log.Debugf("%s - Client connection created", s)
 	}
@@ -137,9 +137,6 @@ func (s *Session) Opened() {
 	s.set(counted, true)
 	sh.loop.WakeAt(&s.conn, sh.loop.Now()+int64(sh.broker.options.PingInterval))
 }
-
-// greetingMax bounds an INFO line.
-const greetingMax = 2048
 
 // Ended notes that no more input comes.
 func (s *Session) Ended(err error) {
