@@ -89,3 +89,27 @@ func TestReplySubscriptionAmongMany(t *testing.T) {
 	asks.want("its own plain subscription, in a set or not",
 		`HMSG inbox 101  *`, `HMSG in.box 102  *`, "PONG")
 }
+
+// Subscribers that have closed and are not torn down yet are nobody.
+func TestClosedSubscribersAreNoResponders(t *testing.T) {
+	r := start(t, 1)
+	for range 2 { // of one set
+		c := r.dial("responder")
+		c.send("SUB job 1", "PING")
+		c.pong("subscribed")
+	}
+	onLoops(r.Broker, func(l *loop.Loop) {
+		m := &message{account: r.global, subject: []byte("job"), reply: []byte("inbox")}
+		if delivered, _ := r.shards[0].fanOut(m, true); !delivered {
+			t.Error("two responders got nothing")
+		}
+		open := 2
+		l.Each(func(c *loop.Conn, _ loop.Peer) {
+			l.Kill(c)
+			open--
+			if delivered, _ := r.shards[0].fanOut(m, true); delivered != (open > 0) {
+				t.Errorf("with %d responders left, delivered is %v", open, delivered)
+			}
+		})
+	})
+}
