@@ -72,10 +72,12 @@ type Loop struct {
 	compactLow    int // and wanted bytes below which it may
 	freeBlocks    []*Block
 	foreign       []*Block // shared bytes this turn holds on to
+	unflushed     int      // bytes encoded since the round before this one began
 	owed          int      // bytes handed to connections since then
-	unflushed     int      // bytes encoded since the list of dirty connections was last empty
 	dirtyList     []*Conn  // dirtyList[flushed:] are owed something
 	flushed       int
+	round         round
+	heard         bool // the run queue had its turn since the last round ended
 	expressList   []*Conn
 	over          []*Conn
 	iov           [][]byte

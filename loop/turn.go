@@ -127,17 +127,18 @@ func (l *Loop) take(ev Event) {
 }
 
 // runSome visits connections that had more to say than one visit allows, as long as
-// what they cause can be flushed in bounded pieces.
+// what they cause can be flushed in bounded pieces. One is visited in each round
+// of flushing even so: those that visits by event answer may keep the loop writing for ever.
 func (l *Loop) runSome() {
-	if l.gathered() {
+	if l.heard && l.gathered() {
 		return
 	}
 	start := l.now
-	for n := len(l.runQueue) - l.runHead; n > 0 && !l.gathered(); n-- {
+	for n := len(l.runQueue) - l.runHead; n > 0 && !(l.heard && l.gathered()); n-- {
 		c := l.runQueue[l.runHead]
 		l.runQueue[l.runHead] = nil
 		l.runHead++
-		c.queued = false
+		c.queued, l.heard = false, true
 		l.visit(c)
 		if l.kernel.Now()-start > turnTimeMax {
 			break
