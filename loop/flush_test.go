@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+	"time"
 )
 
 // A crowd is pairs of peers, each of which answers its partner's line with its
@@ -98,4 +99,39 @@ func (c *crowd) dialAmong() *actor {
 	}
 	c.t.Fatal("the connection was not adopted")
 	return nil
+}
+
+// A reader that was stopped has many pieces waiting, and takes them as fast as they are
+// written: others are served meanwhile.
+func TestAReaderThatGoesOnHoldsUpNobody(t *testing.T) {
+	s := newStage(t, Config{WriteDeadline: int64(time.Hour)})
+	reader, other, quiet := s.dial(), s.dial(), s.dial()
+	reader.socket.room, other.socket.room = 0, 0
+	for range 100_000 { // taking turns, so that no two pieces of one join
+		reader.send(noise[:100])
+		other.send(noise[:100])
+	}
+	s.settle()
+	var asked, answered int64
+	s.k.script = func(name syscallName, _, fd int) error {
+		switch {
+		case name == callWritev && fd == reader.socket.fd:
+			if s.k.clock += 5_000; asked == 0 {
+				asked = s.k.clock
+				quiet.socket.arrive([]byte("PING\n"))
+			}
+		case name == callWrite && fd == quiet.socket.fd:
+			answered = s.k.clock
+		}
+		return nil
+	}
+	reader.socket.take(unlimited)
+	s.settle()
+	if !bytes.Equal(reader.socket.out, reader.want) {
+		t.Errorf("the reader got %d of %d bytes", len(reader.socket.out), len(reader.want))
+	}
+	if wait := answered - asked; answered == 0 || wait > int64(time.Millisecond) {
+		t.Errorf("a quiet connection was answered after %v", time.Duration(wait))
+	}
+	s.end()
 }

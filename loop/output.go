@@ -120,7 +120,8 @@ func (l *Loop) markDirty(c *Conn) {
 const (
 	flushSlice     = 256                           // connections written to before the sockets are looked at again
 	flushSliceTime = int64(300 * time.Microsecond) // and how long at most
-	flushLookEvery = 8                             // writes between two looks at the clock
+	flushLookEvery = 8                             // connections between two looks at the clock
+	flushCallsMax  = 16                            // writes to one connection: a long backlog is a slice of its own
 )
 
 // A round is one pass over the list of dirty connections. Others are listed while it
@@ -180,9 +181,14 @@ func (l *Loop) flushListed(c *Conn) {
 	l.flushConn(c)
 }
 
-// flushConn writes what the socket takes.
+// flushConn writes what the socket takes. If a reader takes a long backlog as fast
+// as it is written, the rest waits until others have had their turn.
 func (l *Loop) flushConn(c *Conn) {
-	for c.pending > 0 && c.state <= stateEnding {
+	for calls := 0; c.pending > 0 && c.state <= stateEnding; calls++ {
+		if calls == flushCallsMax {
+			l.markDirty(c)
+			return
+		}
 		offered, n, err := l.write(c)
 		if err == errIntr {
 			continue
