@@ -67,10 +67,11 @@ type Loop struct {
 	oldest        *Block // sealed blocks somebody refers to, by age
 	newest        *Block
 	heldBytes     int
-	wanted        int // bytes all connections have still to write
-	compactAt     int // held bytes above which compact may find something
-	compactLow    int // and wanted bytes below which it may
-	freeBlocks    []*Block
+	wanted        int      // bytes all connections have still to write
+	compactAt     int      // held bytes above which compact may find something
+	compactLow    int      // and wanted bytes below which it may
+	freeBlocks    []*Block // with the memory of a block
+	bareBlocks    []*Block // without
 	foreign       []*Block // shared bytes this turn holds on to
 	unflushed     int      // bytes encoded since the round before this one began
 	owed          int      // bytes handed to connections since then
