@@ -29,6 +29,7 @@ func (l *Loop) run() {
 	for !l.turn() {
 	}
 	l.deliver(l.mail.close()) // a socket on its way here must still be closed
+	l.bellRung()
 	l.shut()
 }
 
