@@ -223,6 +223,7 @@ type actor struct {
 	receive    func(a *actor, b []byte) (n, need int)
 	onEnded    func()
 	onTeardown func()
+	onTick     func()
 
 	got  []byte // input handled
 	want []byte // all it was sent while the loop took it
@@ -280,8 +281,13 @@ func (a *actor) Ended(err error) {
 		a.onEnded()
 	}
 }
-func (a *actor) Tick(now int64) { a.ticks = append(a.ticks, now) }
-func (a *actor) Overdue()       { a.overdue = append(a.overdue, a.s.l.now) }
+func (a *actor) Tick(now int64) {
+	if a.onTick != nil {
+		a.onTick()
+	}
+	a.ticks = append(a.ticks, now)
+}
+func (a *actor) Overdue() { a.overdue = append(a.overdue, a.s.l.now) }
 func (a *actor) Teardown() bool {
 	if a.onTeardown != nil {
 		a.onTeardown()
