@@ -34,6 +34,7 @@ func (l *Loop) run() {
 	for !l.turn() {
 	}
 	l.deliver(l.mail.close()) // a socket on its way here must still be closed
+	l.bellRung()
 	l.shut()
 }
 
@@ -139,12 +140,12 @@ func (l *Loop) take(ev Event) {
 // runSome visits connections that had more to say than one visit allows, as long as
 // what they cause can be flushed in bounded pieces. While that is spread
 // thin over many connections it goes on: a write costs ten times what the message does.
-// Who becomes ready meanwhile is served between two rounds, and whoever asked
+// Who becomes ready meanwhile is served between two passes, and whoever asked
 // something ends the gathering with the answer.
 func (l *Loop) runSome() {
 	start := l.now
-	for !l.gathered() {
-		l.runRound(start)
+	for !l.mustFlush() {
+		l.runPass(start)
 		if len(l.runQueue) == 0 || !l.thin() || l.now-start > gatherTimeMax {
 			return
 		}
@@ -155,13 +156,18 @@ func (l *Loop) runSome() {
 	}
 }
 
-// runRound visits everybody in the run queue once, for a while.
-func (l *Loop) runRound(start int64) {
-	for n := len(l.runQueue) - l.runHead; n > 0 && !l.gathered(); n-- {
+// mustFlush reports whether the run queue has to wait. One connection of it is visited in
+// each round of flushing even if enough has gathered: those that visits by event answer
+// may keep the loop writing for ever.
+func (l *Loop) mustFlush() bool { return l.heard && l.gathered() }
+
+// runPass visits everybody in the run queue once, for a while.
+func (l *Loop) runPass(start int64) {
+	for n := len(l.runQueue) - l.runHead; n > 0 && !l.mustFlush(); n-- {
 		c := l.runQueue[l.runHead]
 		l.runQueue[l.runHead] = nil
 		l.runHead++
-		c.queued = false
+		c.queued, l.heard = false, true
 		l.visit(c)
 		if l.kernel.Now()-start > turnTimeMax {
 			break

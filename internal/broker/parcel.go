@@ -106,8 +106,22 @@ func (sh *shard) Post() {
 		}
 		sh.out[id] = nil
 		sh.inFlight[id].Add(int64(p.size))
-		sh.loop.PostTo(p.to.loop, &p.Letter, len(p.entries))
+		if !sh.loop.PostTo(p.to.loop, &p.Letter, len(p.entries)) {
+			p.discard()
+		}
 	}
+}
+
+// discard gives back what a parcel holds that nobody will open: at the end of all loops
+// its target was the first.
+func (p *parcel) discard() {
+	for i := range p.entries {
+		if s := p.entries[i].shared; s != nil {
+			s.Release()
+		}
+	}
+	p.from.inFlight[p.to.id].Add(-int64(p.size))
+	p.recycle()
 }
 
 // Deliver opens the parcel on the loop it is for.
