@@ -21,17 +21,21 @@ type Config struct {
 	// OwnProcessors says that GOMAXPROCS leaves others enough besides one for each
 	// loop: a loop may keep its own while it waits briefly. It counts only where Kernel is nil.
 	OwnProcessors bool
+
+	// Batch says whether connections are written to in batches.
+	Batch BatchMode
 }
 
 // A Group is a fixed set of loops that know one another.
 type Group struct {
-	config    Config
-	loops     []*Loop
-	running   sync.WaitGroup
-	started   bool
-	stopping  sync.Once
-	starved   atomic.Bool // an accept failed for want of room
-	pinFailed atomic.Pointer[error]
+	config      Config
+	loops       []*Loop
+	running     sync.WaitGroup
+	started     bool
+	stopping    sync.Once
+	starved     atomic.Bool // an accept failed for want of room
+	pinFailed   atomic.Pointer[error]
+	batchFailed atomic.Pointer[error]
 }
 
 const (
@@ -112,6 +116,15 @@ func (g *Group) PinError() error {
 	return nil
 }
 
+// BatchError says why connections are not written to in batches, where that was
+// not forbidden. Call it after Start.
+func (g *Group) BatchError() error {
+	if p := g.batchFailed.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
 // Stop ends the loops in order: all stop accepting and reading and post what they
 // have; all deliver, write what is pending within deadline nanoseconds, and close. It
 // returns when every loop has ended; a second call only waits for that. Not from a
@@ -180,4 +193,7 @@ func (l *Loop) closeListeners() {
 func (l *Loop) shut() {
 	l.closeListeners()
 	l.poller.Close()
+	if l.batch != nil {
+		l.batch.Close()
+	}
 }

@@ -22,6 +22,9 @@ type Kernel interface {
 	Read(fd int, p []byte) (int, error)
 	Write(fd int, p []byte) (int, error)
 	Writev(fd int, bufs [][]byte) (int, error)
+	// OpenBatch returns what writes to many sockets in one call, for the calling
+	// thread. An error says that the system cannot.
+	OpenBatch() (Batch, error)
 	// ShutdownWrite ends the sending half; the peer reads end of file.
 	ShutdownWrite(fd int) error
 	// Close gives the descriptor back. It is never repeated, whatever it says.

@@ -93,7 +93,7 @@ func (l *Loop) runFor(by *Loop) bool {
 		return false
 	}
 	own := l.goroutine
-	l.goroutine = by.goroutine
+	l.goroutine, l.borrowed = by.goroutine, true
 	l.now = l.kernel.Now()
 	l.lookAgain()
 	l.prepareFlush()
@@ -110,7 +110,7 @@ func (l *Loop) runFor(by *Loop) bool {
 	if invariant.Enabled {
 		invariant.Check(l.state.Load() == lent, "a lent loop changed hands")
 	}
-	l.goroutine = own
+	l.goroutine, l.borrowed = own, false
 	l.state.Store(asleep)
 	if restless || !l.mail.empty() {
 		l.wake()

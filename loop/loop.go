@@ -82,6 +82,9 @@ type Loop struct {
 	expressList   []*Conn
 	over          []*Conn
 	iov           [][]byte
+	batch         Batch   // nil where connections are written to one by one
+	offers        []offer // connections in the batch
+	borrowed      bool    // another loop's thread is doing the turn
 	backlogs      []*backlog
 	backlogPieces int // what backlogs have room for
 	slow          []*Conn
@@ -169,6 +172,7 @@ func (l *Loop) main(cpu int, ready func()) {
 	for _, ln := range l.listeners {
 		ln.pending, l.acceptPending = true, true
 	}
+	l.openBatch()
 	ready()
 	l.run()
 }

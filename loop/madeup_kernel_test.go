@@ -33,6 +33,7 @@ const firstFD = 3
 type madeUpKernel struct {
 	clock   int64
 	step    int64 // what one look at the clock takes
+	batches bool
 	table   []any // by descriptor number: *madeUpSocket, *madeUpListener, *madeUpPoller or nil
 	sockets []*madeUpSocket
 	pollers []*madeUpPoller
@@ -180,6 +181,47 @@ func (k *madeUpKernel) Write(fd int, p []byte) (int, error) {
 func (k *madeUpKernel) Writev(fd int, bufs [][]byte) (int, error) {
 	return k.write(callWritev, fd, bufs)
 }
+
+// OpenBatch has one if the test wants batches.
+func (k *madeUpKernel) OpenBatch() (Batch, error) {
+	if !k.batches {
+		return nil, unix.ENOSYS
+	}
+	return &madeUpBatch{kernel: k}, nil
+}
+
+// madeUpBatch makes its writes one after the other, as a ring does.
+type madeUpBatch struct {
+	kernel  *madeUpKernel
+	fds     []int
+	pieces  [][][]byte
+	results []Written
+}
+
+func (b *madeUpBatch) Add(fd int, pieces [][]byte) bool {
+	if len(b.fds) == batchMax || len(pieces) > 8 {
+		return false
+	}
+	b.fds = append(b.fds, fd)
+	b.pieces = append(b.pieces, append([][]byte(nil), pieces...))
+	return true
+}
+
+func (b *madeUpBatch) Write() []Written {
+	b.results = b.results[:0]
+	for i, fd := range b.fds {
+		name := callWrite
+		if len(b.pieces[i]) > 1 {
+			name = callWritev
+		}
+		n, err := b.kernel.write(name, fd, b.pieces[i])
+		b.results = append(b.results, Written{n, err})
+	}
+	b.fds, b.pieces = b.fds[:0], b.pieces[:0]
+	return b.results
+}
+
+func (b *madeUpBatch) Close() {}
 
 func (k *madeUpKernel) write(name syscallName, fd int, bufs [][]byte) (int, error) {
 	s := k.socket(name, fd)

@@ -157,20 +157,38 @@ func (l *Loop) flush() (left bool) {
 	l.expressList = l.expressList[:0]
 
 	until := l.kernel.Now() + flushSliceTime
-	for i := 0; l.flushed < l.round.end; i++ {
-		if i == flushSlice || i%flushLookEvery == flushLookEvery-1 && l.kernel.Now() > until {
+	for done := 0; l.flushed < l.round.end; {
+		if done >= flushSlice || done > 0 && l.kernel.Now() > until {
 			return true
 		}
-		c := l.dirtyList[l.flushed]
-		l.dirtyList[l.flushed] = nil
-		l.flushed++
-		l.flushListed(c)
+		done += l.flushSome()
 	}
 	// A write that failed has told the owner, and that may have sent to others:
 	// they are listed behind, and wait for a turn that commits before it writes.
 	l.nextRound()
 	l.heard = false
 	return len(l.dirtyList) > 0
+}
+
+// flushSome writes to as many connections of the round as fit between two looks at the
+// clock, and returns how many that were.
+func (l *Loop) flushSome() int {
+	n := min(l.round.end-l.flushed, flushLookEvery)
+	together := l.batch != nil && !l.borrowed && l.round.end-l.flushed >= batchMin
+	if together {
+		n = min(l.round.end-l.flushed, batchMax)
+	}
+	list := l.dirtyList[l.flushed : l.flushed+n]
+	l.flushed += n
+	if together {
+		l.flushTogether(list)
+		return n
+	}
+	for i, c := range list {
+		list[i] = nil
+		l.flushListed(c)
+	}
+	return n
 }
 
 func (l *Loop) flushListed(c *Conn) {
@@ -190,16 +208,7 @@ func (l *Loop) flushConn(c *Conn) {
 			return
 		}
 		offered, n, err := l.write(c)
-		if err == errIntr {
-			continue
-		}
-		if err != nil && !again(err) && err != errNoBuffers {
-			l.fail(c, err)
-			return
-		}
-		l.wrote(c, n)
-		if n < offered {
-			l.block(c, err == errNoBuffers)
+		if !l.took(c, offered, n, err) {
 			return
 		}
 	}
@@ -211,26 +220,52 @@ func (l *Loop) flushConn(c *Conn) {
 	}
 }
 
+// took notes what came of offering bytes to the socket, and reports whether it may take more.
+func (l *Loop) took(c *Conn, offered, n int, err error) (more bool) {
+	if err == errIntr {
+		return true
+	}
+	if err != nil && !again(err) && err != errNoBuffers {
+		l.fail(c, err)
+		return false
+	}
+	l.wrote(c, n)
+	if n < offered {
+		l.block(c, err == errNoBuffers)
+		return false
+	}
+	return true
+}
+
 // write offers the oldest pieces to the socket.
 func (l *Loop) write(c *Conn) (offered, n int, err error) {
-	if c.more == nil {
-		b := c.head.block.buf[c.head.from:c.head.to]
-		n, err = l.kernel.Write(int(c.fd), b)
-		return len(b), n, err
+	bufs, offered := l.pieces(c)
+	if len(bufs) == 1 {
+		n, err = l.kernel.Write(int(c.fd), bufs[0])
+	} else {
+		n, err = l.kernel.Writev(int(c.fd), bufs)
 	}
-	bufs := append(l.iov[:0], c.head.block.buf[c.head.from:c.head.to])
-	offered = len(bufs[0])
+	clear(bufs)
+	return offered, n, err
+}
+
+// pieces are the oldest bytes the connection is owed, as many pieces as one write takes; the
+// slice ends with the next call.
+func (l *Loop) pieces(c *Conn) (bufs [][]byte, total int) {
+	bufs = append(l.iov[:0], c.head.block.buf[c.head.from:c.head.to])
+	total = len(bufs[0])
+	if c.more == nil {
+		return bufs, total
+	}
 	for _, s := range c.more.segs[c.more.head:] {
 		if len(bufs) == iovecsMax {
 			break
 		}
 		b := s.block.buf[s.from:s.to]
 		bufs = append(bufs, b)
-		offered += len(b)
+		total += len(b)
 	}
-	n, err = l.kernel.Writev(int(c.fd), bufs)
-	clear(bufs)
-	return offered, n, err
+	return bufs, total
 }
 
 // wrote takes n written bytes off what the connection is owed.
