@@ -187,9 +187,6 @@ func (s *Session) Closed() {
 
 // send hands the peer bytes that were appended to the loop's tail.
 func (s *Session) send(b []byte) {
-	if s.shard.trace {
-		s.traceOut(b)
-	}
 	s.shard.loop.Send(&s.conn, s.shard.loop.Span(b))
 }
 
@@ -202,12 +199,18 @@ func (s *Session) sendText(frame string) {
 func (s *Session) acknowledge() {
 	if s.has(verbose) {
 		s.sendText(proto.OK)
+		if s.shard.trace {
+			s.traceOut("OK")
+		}
 	}
 }
 
 // sendErr tells the peer of a mistake that does not end the connection.
 func (s *Session) sendErr(e proto.PeerError) {
 	s.send(e.Append(s.shard.loop.Tail(len(e.Text) + 16)))
+	if s.shard.trace {
+		s.traceOut("-ERR " + e.Text)
+	}
 }
 
 // endWith tells the peer of a mistake and ends the connection.
@@ -227,14 +230,18 @@ func (s *Session) end(why proto.CloseReason) {
 // parseFailed ends a session whose input is no protocol.
 func (s *Session) parseFailed(err error) {
 	e := err.(*parser.Error)
-	s.shard.log.Limited(errorLevel, "parse", "%s - %s", s, e.Detail)
+	// Lines of one kind are repeats of each other; those of another are not.
+	kind, role := "arguments", ""
 	why := proto.ProtocolViolation
 	switch e.Kind {
+	case parser.UnknownOperation:
+		kind, role = "operation", "Client " // so begins nats-server's line of this kind
 	case parser.PayloadTooLarge:
-		why = proto.MaxPayloadExceeded
+		kind, why = "payload", proto.MaxPayloadExceeded
 	case parser.ControlLineTooLong:
-		why = proto.MaxControlLineExceeded
+		kind, why = "control line", proto.MaxControlLineExceeded
 	}
+	s.shard.log.Limited(errorLevel, kind, "%s - %s%s", s, role, e.Detail)
 	if e.Text != "" {
 		s.endWith(proto.PeerError{Text: e.Text, Fatal: true}, why)
 		return
