@@ -122,6 +122,7 @@ func (s *Session) wakeForFirstPing() {
 // Tick is the ping timer.
 func (s *Session) Tick(now int64) {
 	sh := s.shard
+	sh.log.Debugf("%s - Client Ping Timer", s)
 	every := int64(sh.broker.options.PingInterval)
 	// A peer that is not read because others are slow is not stale.
 	quiet := now-s.lastIn >= every && !s.conn.Parked()

@@ -185,9 +185,14 @@ func (s *Session) Closed() {
 	}
 }
 
-// send hands the peer bytes that were appended to the loop's tail.
+// send hands the peer bytes that were appended to the loop's tail. Who asks on
+// and on and reads no answer is a slow consumer as much as a subscriber is.
 func (s *Session) send(b []byte) {
-	s.shard.loop.Send(&s.conn, s.shard.loop.Span(b))
+	sh := s.shard
+	sh.loop.Send(&s.conn, sh.loop.Span(b))
+	if s.conn.Pending() > sh.pendingMax && s.conn.Open() {
+		s.cut()
+	}
 }
 
 // sendText hands the peer a frame that never changes.

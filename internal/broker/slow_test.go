@@ -118,6 +118,39 @@ func TestStoppedSubscribersShareMemory(t *testing.T) {
 	})
 }
 
+// Answers count as pending as messages do: who floods PINGs, or mistakes that
+// are answered with more than they are long, and reads nothing, is cut.
+func TestUnreadAnswersAreCutAtMaxPending(t *testing.T) {
+	for name, question := range map[string]string{
+		"PONG": "PING\r\n", "-ERR": "SUB a. 2\r\n", "503": "PUB nobody r 0\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			const pending = 8 << 20 // more than the system takes for a socket
+			r := start(t, 1, func(o *config.Options) { o.MaxPending = pending })
+			c, other := r.dial("asks", quiet), r.dial("other")
+			c.send("SUB r 1")
+			flood, most := []byte(strings.Repeat(question, 4000)), 0
+			c.conn.SetWriteDeadline(time.Now().Add(patience))
+			for r.slowConsumers.Load() == 0 {
+				if _, err := c.conn.Write(flood); err != nil {
+					break
+				}
+				most = max(most, holdingsOf(r.Broker).backlog)
+			}
+			eventually(t, "the one that does not read is gone", func() bool { return r.sessions.Load() == 1 })
+			if n := r.slowConsumers.Load(); n != 1 {
+				t.Errorf("%d slow consumers were counted, want 1", n)
+			}
+			if most > pending {
+				t.Errorf("%d bytes waited for one connection", most)
+			}
+			other.barrier("nobody else is harmed")
+			other.conn.Close()
+			wantNothingHeld(t, r.Broker)
+		})
+	}
+}
+
 // The write deadline is for what was pending when the socket refused it: a
 // reader that drips is cut as well, one that only starts late is not.
 func TestDrippingReaderIsCut(t *testing.T) {
