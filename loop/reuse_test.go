@@ -90,6 +90,46 @@ func TestAKilledConnectionsEventIsNotTheNextOnes(t *testing.T) {
 	s.end()
 }
 
+// A batch that takes long has ends of turns within it. What they tear down keeps
+// its number until the whole batch is done, as a socket another loop accepted
+// meanwhile may arrive before the old owner's event is looked at.
+func TestANumberIsNotGivenBackAmidABatch(t *testing.T) {
+	s := newStage(t, Config{})
+	killer, between, old := s.dial(), s.dial(), s.dial()
+	number, got := old.socket.fd, -1
+	s.watchNumbers()
+	killer.receive = func(a *actor, b []byte) (int, int) {
+		s.l.Kill(old.conn)
+		s.l.Do(func(l *Loop) {
+			s.k.dial(s.ln)
+			fd, remote, err := s.k.Accept(s.ln.fd)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			got = fd
+			l.connCount.Add(1)
+			l.Adopt(fd, remote, nil)
+		})
+		return len(b), 0
+	}
+	killer.socket.arrive([]byte("kill it"))
+	between.socket.arrive([]byte("takes the letter\n"))
+	old.socket.arrive([]byte("of the old one\n"))
+	s.k.step = turnTimeMax + 1 // each event ends a turn
+	commits := s.commits
+	s.l.turn()
+	s.k.step = 0
+	if s.commits < commits+3 {
+		t.Fatalf("%d turns ended: the batch was not long", s.commits-commits)
+	}
+	if got < 0 || got == number {
+		t.Errorf("the handed over socket has number %d, the one killed in this batch %d", got, number)
+	}
+	s.settle()
+	s.end()
+}
+
 // What the loop remembers of a connection dies with it: a delay, a deadline,
 // a place in the queues, pending output.
 func TestANumbersNextOwnerInheritsNothing(t *testing.T) {

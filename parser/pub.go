@@ -40,7 +40,7 @@ func (p *Parser) publishHeaders(args []byte, op *Op) (size int, e *Error) {
 		return 0, badArguments("processHeaderPub Bad or Missing Total Size", args)
 	}
 	if op.Header > size {
-		return 0, badArguments("processHeaderPub Header Size larger than Total Size", args)
+		return 0, badArguments("processHeaderPub Header Size larger then TotalSize", args)
 	}
 	return size, p.checkPayload(size)
 }

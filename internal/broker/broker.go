@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"runtime"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +29,18 @@ type Facts struct {
 	Listeners      []net.Addr
 	MaxConnections int
 }
+
+// A ListenError says which address could not be bound, and why.
+type ListenError struct {
+	Addr string // as it was asked for
+	Err  error
+}
+
+// Error returns both.
+func (e *ListenError) Error() string { return fmt.Sprintf("listen on %s: %v", e.Addr, e.Err) }
+
+// Unwrap returns what the system or the resolver said.
+func (e *ListenError) Unwrap() error { return e.Err }
 
 // A Broker routes messages between its sessions.
 type Broker struct {
@@ -71,7 +82,7 @@ func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 		bound, err := group.Listen(addr, nil)
 		if err != nil {
 			group.Abandon()
-			return nil, fmt.Errorf("listen for client connections: %w", err)
+			return nil, &ListenError{Addr: addr, Err: err}
 		}
 		b.facts.Listeners = append(b.facts.Listeners, bound)
 	}
@@ -91,25 +102,13 @@ func (b *Broker) info(id Identity) proto.Info {
 		port = a.Port
 	}
 	if adv := b.options.ClientAdvertise; adv != "" {
-		host, port = advertised(adv, port)
+		host, port, _ = config.SplitAdvertised(adv, port) // checked when it was read
 	}
 	return proto.Info{
 		ServerID: id.ID, ServerName: id.Name, Version: proto.VersionLevel, Proto: proto.ProtoLevel,
 		GitCommit: id.GitCommit, GoVersion: runtime.Version(), Host: host, Port: port, Headers: true,
 		MaxPayload: b.options.MaxPayload, GnatsdEv: id.Version,
 	}
-}
-
-// advertised splits host[:port].
-func advertised(addr string, port int) (string, int) {
-	host, p, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr, port
-	}
-	if n, err := strconv.Atoi(p); err == nil {
-		port = n
-	}
-	return host, port
 }
 
 // Facts returns what a banner says. Any goroutine.

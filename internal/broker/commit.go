@@ -1,6 +1,9 @@
 package broker
 
-import "gnatsd-ev/sublist"
+import (
+	"gnatsd-ev/internal/logging"
+	"gnatsd-ev/sublist"
+)
 
 // Commit. Runs at the end of a turn, before anything leaves the loop.
 // in: topics whose subscribers changed in this turn    out: the account's index says what is true now
@@ -59,6 +62,9 @@ func (sh *shard) expire() {
 	for i, sub := range sh.expired {
 		sh.expired[i] = nil
 		if sub.session.subs.take(sub) {
+			if sh.log.DebugOn() {
+				sh.log.Debugf("%s - Auto-unsubscribe limit of %d reached for sid '%s'", sub.session, sub.max, logging.Show(nil, []byte(sub.sid)))
+			}
 			sub.session.drop(sub)
 		}
 	}

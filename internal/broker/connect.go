@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"gnatsd-ev/internal/logging"
 	"gnatsd-ev/internal/proto"
 	"gnatsd-ev/parser"
 )
@@ -30,11 +31,13 @@ func (s *Session) connect(op *parser.Op) {
 	}
 	switch {
 	case c.NamesAccount():
-		sh.log.Limited(errorLevel, "authorization", "%s - %s", s, proto.ErrAuthorization.Text)
+		sh.log.Limited(errorLevel, "authorization", "%s - authentication error", s)
 		s.endWith(proto.ErrAuthorization, proto.AuthenticationViolation)
 	case c.Protocol < 0 || c.Protocol > proto.ClientProtocolMax:
+		sh.log.Limited(errorLevel, "protocol", "%s - %s", s, proto.ErrClientProtocol.Text)
 		s.endWith(proto.ErrClientProtocol, proto.BadClientProtocolVersion)
 	case c.NoResponders && !c.Headers:
+		sh.log.Limited(errorLevel, "no responders", "%s - %s", s, proto.ErrNoRespondersHeaders.Text)
 		s.endWith(proto.ErrNoRespondersHeaders, proto.NoRespondersRequiresHeaders)
 	default:
 		s.acknowledge()
@@ -73,6 +76,9 @@ func (s *Session) adopt(c *proto.Connect) {
 // what its account is.
 func (s *Session) ping(*parser.Op) {
 	s.sendText(proto.Pong)
+	if s.shard.trace {
+		s.traceOut("PONG")
+	}
 	s.lastIn = s.shard.loop.Now()
 	if !s.has(connected) || s.has(firstPongSent) {
 		return
@@ -101,7 +107,7 @@ func (s *Session) info(op *parser.Op) {
 
 // peerErr ends the session: a client that sends -ERR has given up.
 func (s *Session) peerErr(op *parser.Op) {
-	s.shard.log.Limited(errorLevel, "peer error", "%s - Client Error %q", s, op.Arg)
+	s.shard.log.Limited(errorLevel, "peer error", "%s - Client Error %s", s, logging.Show(nil, op.Arg))
 	s.end(proto.ParseError)
 }
 
@@ -116,6 +122,7 @@ func (s *Session) wakeForFirstPing() {
 // Tick is the ping timer.
 func (s *Session) Tick(now int64) {
 	sh := s.shard
+	sh.log.Debugf("%s - Client Ping Timer", s)
 	every := int64(sh.broker.options.PingInterval)
 	// A peer that is not read because others are slow is not stale.
 	quiet := now-s.lastIn >= every && !s.conn.Parked()
@@ -130,6 +137,9 @@ func (s *Session) Tick(now int64) {
 		s.pingsOut++
 		s.pingedAt = now
 		s.sendText(proto.Ping)
+		if sh.trace {
+			s.traceOut("PING")
+		}
 	}
 	sh.loop.WakeAt(&s.conn, now+every)
 }

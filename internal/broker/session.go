@@ -183,13 +183,10 @@ func (s *Session) Closed() {
 	}
 }
 
-// send hands the peer bytes that were appended to the loop's tail. Who asks and
-// does not read is owed no more than max_pending of answers either.
+// send hands the peer bytes that were appended to the loop's tail. Who asks on
+// and on and reads no answer is a slow consumer as much as a subscriber is.
 func (s *Session) send(b []byte) {
 	sh := s.shard
-	if sh.trace {
-		s.traceOut(b)
-	}
 	sh.loop.Send(&s.conn, sh.loop.Span(b))
 	if s.conn.Pending() > sh.pendingMax && s.conn.Open() {
 		s.cut()
@@ -205,12 +202,18 @@ func (s *Session) sendText(frame string) {
 func (s *Session) acknowledge() {
 	if s.has(verbose) {
 		s.sendText(proto.OK)
+		if s.shard.trace {
+			s.traceOut("OK")
+		}
 	}
 }
 
 // sendErr tells the peer of a mistake that does not end the connection.
 func (s *Session) sendErr(e proto.PeerError) {
 	s.send(e.Append(s.shard.loop.Tail(len(e.Text) + 16)))
+	if s.shard.trace {
+		s.traceOut("-ERR " + e.Text)
+	}
 }
 
 // endWith tells the peer of a mistake and ends the connection.
@@ -230,14 +233,18 @@ func (s *Session) end(why proto.CloseReason) {
 // parseFailed ends a session whose input is no protocol.
 func (s *Session) parseFailed(err error) {
 	e := err.(*parser.Error)
-	s.shard.log.Limited(errorLevel, "parse", "%s - %s", s, e.Detail)
+	// Lines of one kind are repeats of each other; those of another are not.
+	kind, role := "arguments", ""
 	why := proto.ProtocolViolation
 	switch e.Kind {
+	case parser.UnknownOperation:
+		kind, role = "operation", "Client " // so begins nats-server's line of this kind
 	case parser.PayloadTooLarge:
-		why = proto.MaxPayloadExceeded
+		kind, why = "payload", proto.MaxPayloadExceeded
 	case parser.ControlLineTooLong:
-		why = proto.MaxControlLineExceeded
+		kind, why = "control line", proto.MaxControlLineExceeded
 	}
+	s.shard.log.Limited(errorLevel, kind, "%s - %s%s", s, role, e.Detail)
 	if e.Text != "" {
 		s.endWith(proto.PeerError{Text: e.Text, Fatal: true}, why)
 		return

@@ -17,11 +17,11 @@ func (s *Session) subscribe(op *parser.Op) {
 	sh.expire()
 	switch {
 	case string(op.Queue) == systemGroup:
-		s.logViolation("Subscription Violation - Subject", op.Subject)
+		s.logSubViolation("Subscription Violation", op.Subject, op.Queue, op.SID)
 		s.sendErr(proto.SubscribeViolation(op.Subject, op.Queue))
 		return
 	case o.MaxSubscriptionTokens > 0 && subject.Tokens(op.Subject) > o.MaxSubscriptionTokens:
-		s.logViolation("Subscription Violation Too Many Tokens - Subject", op.Subject)
+		s.logSubViolation("Subscription Violation Too Many Tokens", op.Subject, nil, op.SID)
 		s.sendErr(proto.TooManyTokens(op.Subject))
 		return
 	case o.MaxSubscriptions > 0 && s.subs.count() >= o.MaxSubscriptions:

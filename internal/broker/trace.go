@@ -38,64 +38,95 @@ func (s *Session) logViolation(what string, subj []byte) {
 	s.shard.log.Limited(errorLevel, what, "%s - %s %s", s, what, logging.Quote(nil, subj))
 }
 
-// traceIn logs an operation as it was received, secrets left out.
+// logSubViolation logs a refused SUB.
+func (s *Session) logSubViolation(what string, subj, queue, sid []byte) {
+	text := logging.Quote([]byte(what+" - Subject "), subj)
+	if len(queue) > 0 {
+		text = logging.Quote(append(text, ", Queue: "...), queue)
+	}
+	text = logging.Show(append(text, ", SID "...), sid)
+	s.shard.log.Limited(errorLevel, what, "%s - %s", s, text)
+}
+
+// traceIn logs an operation as nats-server does, secrets left out. What a peer
+// sends is shown as it is if it can be printed, and quoted if not.
 func (s *Session) traceIn(op *parser.Op) {
-	log, limit := s.shard.log, s.shard.broker.options.MaxTracedMsgLen
-	line := []byte("[")
+	var line []byte
 	switch op.Verb {
 	case parser.Connect:
-		line = append(append(line, "CONNECT "...), logging.Quote(nil, proto.Redact(op.Arg))...)
+		line = logging.Show([]byte("CONNECT "), proto.Redact(op.Arg))
 	case parser.Pub, parser.HPub:
-		line = append(line, "PUB "...)
+		header := -1
 		if op.Verb == parser.HPub {
-			line = append(line[:1], "HPUB "...)
+			header = op.Header
 		}
-		line = logging.Quote(line, op.Subject)
-		if len(op.Reply) > 0 {
-			line = logging.Quote(append(line, ' '), op.Reply)
-		}
-		line = strconv.AppendInt(append(line, ' '), int64(len(op.Payload)), 10)
+		line = appendMessage(line, op.Verb.String(), op.Subject, "", op.Reply, header, len(op.Payload))
 	case parser.Sub:
-		line = logging.Quote(append(line, "SUB "...), op.Subject)
+		line = logging.Show([]byte("SUB "), op.Subject)
 		if len(op.Queue) > 0 {
-			line = logging.Quote(append(line, ' '), op.Queue)
+			line = logging.Show(append(line, ' '), op.Queue)
 		}
-		line = logging.Quote(append(line, ' '), op.SID)
+		line = logging.Show(append(line, ' '), op.SID)
 	case parser.Unsub:
-		line = logging.Quote(append(line, "UNSUB "...), op.SID)
-		line = strconv.AppendInt(append(line, ' '), int64(op.Max), 10)
-	default:
+		line = logging.Show([]byte("UNSUB "), op.SID)
+		if op.Max > 0 {
+			line = strconv.AppendInt(append(line, ' '), int64(op.Max), 10)
+		}
+	case parser.Ping, parser.Pong:
 		line = append(line, op.Verb.String()...)
+	default: // nats-server shows no INFO, +OK or -ERR it receives
+		return
 	}
-	log.Tracef("%s - <<- %s]", s, line)
+	s.shard.log.Tracef("%s - <<- [%s]", s, line)
 	if op.Verb == parser.Pub || op.Verb == parser.HPub {
-		log.Tracef("%s - <<- MSG_PAYLOAD: [%s]", s, logging.QuoteMax(nil, op.Payload, limit))
+		s.tracePayload("<<-", op.Payload)
 	}
 }
 
-// traceOut logs a frame that answers the session.
-func (s *Session) traceOut(frame []byte) {
-	s.shard.log.Tracef("%s - ->> [%s]", s, logging.QuoteMax(nil, trimCRLF(frame), traceFrameMax))
+// traceOut logs an answer to the session.
+func (s *Session) traceOut(word string) {
+	s.shard.log.Tracef("%s - ->> [%s]", s, word)
 }
-
-// traceFrameMax bounds what a line shows of a frame of ours.
-const traceFrameMax = 4096
 
 // traceDelivery logs a message that goes to one of the session's subscriptions.
 func (s *Session) traceDelivery(m *message, sid string) {
-	subj := logging.Quote(nil, m.subject)
-	s.shard.log.Tracef("%s - ->> [MSG %s %s %d]", s, subj, logging.Quote(nil, []byte(sid)), len(m.payload))
-	s.shard.log.Tracef("%s - ->> MSG_PAYLOAD: [%s]", s, logging.QuoteMax(nil, m.payload, s.shard.broker.options.MaxTracedMsgLen))
+	verb, header, payload := "MSG", -1, m.payload
+	switch {
+	case m.header > 0 && s.has(takesHeaders):
+		verb, header = "HMSG", m.header
+	case m.header > 0:
+		payload = payload[m.header:]
+	}
+	line := appendMessage(nil, verb, m.subject, sid, m.reply, header, len(payload))
+	s.shard.log.Tracef("%s - ->> [%s]", s, line)
+	s.tracePayload("->>", payload)
+}
+
+// tracePayload logs a payload; nats-server shows no empty one.
+func (s *Session) tracePayload(arrow string, payload []byte) {
+	if len(payload) > 0 {
+		text := logging.QuoteMax(nil, payload, s.shard.broker.options.MaxTracedMsgLen)
+		s.shard.log.Tracef("%s - %s MSG_PAYLOAD: [%s]", s, arrow, text)
+	}
+}
+
+// appendMessage appends the control line of a message, with a sid if there is
+// one and the size of a header block that is not negative.
+func appendMessage(line []byte, verb string, subj []byte, sid string, reply []byte, header, total int) []byte {
+	line = logging.Show(append(append(line, verb...), ' '), subj)
+	if sid != "" {
+		line = logging.Show(append(line, ' '), []byte(sid))
+	}
+	if len(reply) > 0 {
+		line = logging.Show(append(line, ' '), reply)
+	}
+	if header >= 0 {
+		line = strconv.AppendInt(append(line, ' '), int64(header), 10)
+	}
+	return strconv.AppendInt(append(line, ' '), int64(total), 10)
 }
 
 // traceDrop logs the end of a subscription.
 func (s *Session) traceDrop(sub *subscription) {
-	s.shard.log.Tracef("%s - <-> [DELSUB %s]", s, logging.Quote(nil, []byte(sub.sid)))
-}
-
-func trimCRLF(b []byte) []byte {
-	for len(b) > 0 && (b[len(b)-1] == '\n' || b[len(b)-1] == '\r') {
-		b = b[:len(b)-1]
-	}
-	return b
+	s.shard.log.Tracef("%s - <-> [DELSUB %s]", s, logging.Show(nil, []byte(sub.sid)))
 }

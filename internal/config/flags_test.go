@@ -2,6 +2,7 @@ package config
 
 import (
 	stdflag "flag"
+	"fmt"
 	"os"
 	"reflect"
 	"strings"
@@ -40,6 +41,7 @@ func TestSpellings(t *testing.T) {
 		{"-ports-file-dir=d", func(o *Options) { o.PortsFileDir = "d" }},
 		{"--client_advertise h:1", func(o *Options) { o.ClientAdvertise = "h:1" }},
 		{"--client_advertise h", func(o *Options) { o.ClientAdvertise = "h" }},
+		{"-l= -P= --ports_file_dir= --client_advertise= -n=", func(*Options) {}}, // empty is none, as in nats-server
 		{"--client_advertise [::1]", func(o *Options) { o.ClientAdvertise = "[::1]" }},
 		{"--loops 64", func(o *Options) { o.Loops = 64 }},
 		{"--pin off", func(o *Options) { o.Pin = PinOff }},
@@ -122,7 +124,7 @@ func TestErrors(t *testing.T) {
 		{"-p 99999999999999999999", 1, "too big"},
 		{"--profile 70000", 1, "allowed is"}, {"-D=maybe", 2, `-D "maybe": true or false is wanted`},
 		{"-DV=x", 2, "true or false"}, {"--loops 65", 1, `--loops "65": allowed is 1 to 64`}, {"--loops -1", 1, "allowed"},
-		{"--pin yes", 2, `--pin "yes": auto, on or off is wanted`}, {"-l=", 2, "a value is wanted"},
+		{"--pin yes", 2, `--pin "yes": auto, on or off is wanted`},
 		{"--client_advertise a:b", 2, "host or host:port"}, {"--client_advertise :5", 2, "host or host:port"},
 		{"--client_advertise a:70000", 2, "host or host:port"}, {"--client_advertise ::1", 2, "host or host:port"},
 		{"--listen 5", 2, "host:port is wanted"}, {"--listen a:x", 2, "host:port is wanted"}, {"--listen a:65536", 2, "wanted"},
@@ -273,4 +275,19 @@ func FuzzParseFlags(f *testing.F) {
 			t.Fatalf("bad options were let through: %+v", o)
 		}
 	})
+}
+
+// The wanted halves are what nats-server 2.15.2 put into INFO.
+func TestSplitAdvertised(t *testing.T) {
+	for in, want := range map[string]string{
+		"me": "me 77", "me:5": "me 5", "me:0": "me 77", "me:-1": "me 77", "[::1]": "::1 77", "[::1]:5": "::1 5", " me : 5": "me 5",
+	} {
+		host, port, err := SplitAdvertised(in, 77)
+		if got := fmt.Sprintf("%s %d", host, port); err != nil || got != want {
+			t.Errorf("SplitAdvertised(%q) = %q, %v, want %q", in, got, err, want)
+		}
+		if _, _, err := ParseFlags([]string{"--client_advertise", in}); err != nil {
+			t.Errorf("--client_advertise %q: %v", in, err)
+		}
+	}
 }

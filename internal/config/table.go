@@ -37,9 +37,9 @@ var serverFlags = []flag{
 	{[]string{"client_advertise"}, "host[:port]", "Client address to advertise to other servers",
 		func(d *draft, s string) (err error) { d.ClientAdvertise, err = parseAdvertise(s); return }},
 	{[]string{"P", "pid"}, "file", "File to store PID",
-		func(d *draft, s string) (err error) { d.PidFile, err = parsePath(s); return }},
+		func(d *draft, s string) error { d.PidFile = s; return nil }},
 	{[]string{"ports_file_dir"}, "dir", "Create <executable_name>_<pid>.ports in this directory",
-		func(d *draft, s string) (err error) { d.PortsFileDir, err = parsePath(s); return }},
+		func(d *draft, s string) error { d.PortsFileDir = s; return nil }},
 	{[]string{"loops"}, "number", "Event loops, at most 64, 0 for one a CPU (default: 0)", setLoops},
 	{[]string{"pin"}, "auto|on|off", "Bind each loop to a CPU (default: auto)", setPin},
 }
@@ -85,7 +85,7 @@ var limitFlags = []flag{
 
 var loggingFlags = []flag{
 	{[]string{"l", "log"}, "file", "File to redirect log output; SIGUSR1 opens it again",
-		func(d *draft, s string) (err error) { d.LogFile, err = parsePath(s); return }},
+		func(d *draft, s string) error { d.LogFile = s; return nil }},
 	{[]string{"T", "logtime"}, "", "Timestamp log entries (default: true)",
 		func(d *draft, s string) (err error) { d.Logtime, err = parseBool(s); return }},
 	{[]string{"logtime_utc"}, "", "Timestamps in UTC instead of local timezone (default: false)",

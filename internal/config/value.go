@@ -22,7 +22,6 @@ var (
 	errNotDuration = malformed(`a duration such as 500ms, 10s or 2m is wanted, or whole seconds`)
 	errNotBool     = malformed("true or false is wanted")
 	errNotAddress  = malformed("host:port is wanted, port 0 to 65535 or -1 for any")
-	errEmpty       = malformed("a value is wanted")
 )
 
 // malformed is an error about how a value is written, not about its size.
@@ -147,14 +146,6 @@ func parseText(s string) (string, error) {
 	return s, nil
 }
 
-// parsePath takes the name of a file or directory.
-func parsePath(s string) (string, error) {
-	if s == "" {
-		return "", errEmpty
-	}
-	return s, nil
-}
-
 // splitAddress reads host:port with a port, or with -1 for any free one.
 func splitAddress(s string) (host string, port int, err error) {
 	host, digits, err := net.SplitHostPort(s)
@@ -168,19 +159,33 @@ func splitAddress(s string) (host string, port int, err error) {
 	return host, port, nil
 }
 
-// parseAdvertise takes host[:port] as --client_advertise has it.
+// parseAdvertise takes host[:port] as --client_advertise has it, and returns
+// what nats-server makes of it: blanks around both do not count.
 func parseAdvertise(s string) (string, error) {
 	if s, err := parseText(s); err != nil || s == "" {
 		return s, err
 	}
-	host, port, err := net.SplitHostPort(s)
-	if err != nil {
-		// Without a port: the same again with one must work.
-		host, port, err = net.SplitHostPort(s + ":0")
-	}
-	n, bad := strconv.Atoi(port)
-	if err != nil || bad != nil || n < RandomPort || n > math.MaxUint16 || strings.TrimSpace(host) == "" {
+	host, port, err := SplitAdvertised(s, DefaultPort)
+	if err != nil || host == "" || port < RandomPort || port > math.MaxUint16 {
 		return "", malformed("host or host:port is wanted")
 	}
 	return s, nil
+}
+
+// SplitAdvertised reads host[:port]. Without a port, and with 0 or -1, it is
+// otherwise: the port that is bound.
+func SplitAdvertised(s string, otherwise int) (host string, port int, err error) {
+	host, digits, err := net.SplitHostPort(s)
+	if err != nil {
+		// Without a port: the same again with one must work.
+		host, digits, err = net.SplitHostPort(s + ":0")
+	}
+	if err != nil {
+		return "", 0, err
+	}
+	port, err = strconv.Atoi(strings.TrimSpace(digits))
+	if port == 0 || port == RandomPort {
+		port = otherwise
+	}
+	return strings.TrimSpace(host), port, err
 }

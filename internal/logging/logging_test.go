@@ -379,3 +379,14 @@ func BenchmarkInfof(b *testing.B) {
 		l.Infof("client %d connected", i)
 	}
 }
+
+func TestShowQuotesWhatCannotBePrinted(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "foo.*.>": "foo.*.>", `{"a":"b c"}`: `{"a":"b c"}`, "grüße": "grüße",
+		"a\nb": `"a\nb"`, "\x1b[2J": `"\x1b[2J"`, "\xff": `"\xff"`, "a\u0085": `"a\u0085"`, "\u202ex": `"\u202ex"`, "\ufffd": "\ufffd",
+	} {
+		if got := string(Show(nil, []byte(in))); got != want {
+			t.Errorf("Show(%q) = %s, want %s", in, got, want)
+		}
+	}
+}

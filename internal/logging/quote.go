@@ -1,11 +1,28 @@
 package logging
 
-import "strconv"
+import (
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+)
 
 // Quote appends b as a quoted string with everything unprintable escaped, as
 // %q does. Text that came from the network goes to the log only this way.
 func Quote(dst, b []byte) []byte {
 	return strconv.AppendQuote(dst, string(b))
+}
+
+// Show appends b as it is if every character of it can be printed, and quoted
+// if not: the lines read as nats-server's, and none of them can be forged.
+func Show(dst, b []byte) []byte {
+	for rest := b; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && size < 2 || !unicode.IsPrint(r) {
+			return Quote(dst, b)
+		}
+		rest = rest[size:]
+	}
+	return append(dst, b...)
 }
 
 // QuoteMax is Quote for at most max bytes of b; what is cut off is shown by

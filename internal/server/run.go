@@ -140,8 +140,8 @@ func (s *server) fail(format string, v ...any) bool {
 // failToListen is fail, in nats-server's words for an address that could not be
 // bound.
 func (s *server) failToListen(err error) bool {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "listen" && op.Addr != nil {
-		return s.fail("Error listening on port: %s, %q", op.Addr, op)
+	if e, ok := errors.AsType[*broker.ListenError](err); ok {
+		return s.fail("Error listening on port: %s, %q", e.Addr, e.Err)
 	}
 	return s.fail("Error starting the broker: %v", err)
 }
@@ -206,6 +206,7 @@ func (s *server) serve() {
 		switch sig {
 		case syscall.SIGINT, syscall.SIGTERM:
 			s.log.Infof("Initiating Shutdown...")
+			s.log.Debugf("Client accept loop exiting..")
 			s.undo()
 			s.log.Infof("Server Exiting..")
 			return

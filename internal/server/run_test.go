@@ -249,6 +249,7 @@ func TestFailedStarts(t *testing.T) {
 		want string
 	}{
 		{[]string{"-p", port}, `[FTL] Error listening on port: 127.0.0.1:` + port + `, "listen tcp 127.0.0.1:` + port + `: bind: address already in use"`},
+		{[]string{"-p", "-1", "-a", "[::1]"}, `[FTL] Error listening on port: [[::1]]:0, "listen tcp: address [[::1]]:0: missing port in address"`},
 		{[]string{"-p", "-1", "--profile", port}, "[FTL] error starting profiler: listen tcp 127.0.0.1:" + port},
 		{[]string{"-p", "-1", "-P", "DIR/no/pid"}, "[FTL] Could not write pidfile: open "},
 		{[]string{"-p", "-1", "--ports_file_dir", "DIR/no"}, "[FTL] Error writing ports file: open "},
