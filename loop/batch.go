@@ -1,5 +1,7 @@
 package loop
 
+import "runtime"
+
 // Batches. Where the system can write to many sockets in one call, a slice of the
 // dirty connections is offered to it together: entering the kernel costs as much
 // as a small write itself. What comes of each is handled as after a
@@ -71,7 +73,7 @@ func (l *Loop) flushTogether(list []*Conn) {
 
 // openBatch runs on the loop's thread: a batch is for the thread that opened it.
 func (l *Loop) openBatch() {
-	if l.group.config.Batch == BatchOff {
+	if l.group.config.NoBatch {
 		return
 	}
 	b, err := l.kernel.OpenBatch()
@@ -82,11 +84,6 @@ func (l *Loop) openBatch() {
 	l.batch = b
 }
 
-// BatchMode says whether connections are written to in batches.
-type BatchMode uint8
-
-const (
-	BatchAuto BatchMode = iota // where the system can
-	BatchOn                    // as BatchAuto; Group.BatchError says why not
-	BatchOff                   // never
-)
+// CanBatch reports whether this system has a call to write to many sockets; whether it may be used
+// shows when loops start.
+const CanBatch = runtime.GOOS == "linux"

@@ -32,7 +32,13 @@ var faults = []struct {
 // Every call of a whole life of six connections fails once with each of its
 // errors: only the connection of that call may notice.
 func TestAFailingCallEndsAtMostItsOwnConnection(t *testing.T) {
-	clean := newFaultRun(t)
+	for _, noBatch := range []bool{false, true} {
+		t.Run(fmt.Sprintf("no batch=%t", noBatch), func(t *testing.T) { failEachCall(t, Config{NoBatch: noBatch}) })
+	}
+}
+
+func failEachCall(t *testing.T, c Config) {
+	clean := newFaultRun(t, c)
 	clean.play()
 	made := maps.Clone(clean.k.calls)
 	clean.check()
@@ -44,7 +50,7 @@ func TestAFailingCallEndsAtMostItsOwnConnection(t *testing.T) {
 		for i, errno := range slices.Concat(f.soft, f.hard) {
 			for n := 1; n <= calls; n++ {
 				name := fmt.Sprintf("%s %d answers %v", f.name, n, errno)
-				r := newFaultRun(t)
+				r := newFaultRun(t, c)
 				r.fault(f.name, n, errno, i < len(f.soft))
 				r.play()
 				if !r.failed {
@@ -71,8 +77,8 @@ type faultRun struct {
 	wasOpen bool          // and it was neither closing nor being opened
 }
 
-func newFaultRun(t *testing.T) *faultRun {
-	r := &faultRun{stage: newStage(t, Config{}), sent: make([][]byte, 6)}
+func newFaultRun(t *testing.T, c Config) *faultRun {
+	r := &faultRun{stage: newStage(t, c), sent: make([][]byte, 6)}
 	return r
 }
 

@@ -22,8 +22,9 @@ type Config struct {
 	// loop: a loop may keep its own while it waits briefly. It counts only where Kernel is nil.
 	OwnProcessors bool
 
-	// Batch says whether connections are written to in batches.
-	Batch BatchMode
+	// NoBatch has connections written to one by one where the system could do many
+	// in one call.
+	NoBatch bool
 }
 
 // A Group is a fixed set of loops that know one another.

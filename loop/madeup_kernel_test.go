@@ -33,7 +33,6 @@ const firstFD = 3
 type madeUpKernel struct {
 	clock   int64
 	step    int64 // what one look at the clock takes
-	batches bool
 	table   []any // by descriptor number: *madeUpSocket, *madeUpListener, *madeUpPoller or nil
 	sockets []*madeUpSocket
 	pollers []*madeUpPoller
@@ -182,13 +181,7 @@ func (k *madeUpKernel) Writev(fd int, bufs [][]byte) (int, error) {
 	return k.write(callWritev, fd, bufs)
 }
 
-// OpenBatch has one if the test wants batches.
-func (k *madeUpKernel) OpenBatch() (Batch, error) {
-	if !k.batches {
-		return nil, unix.ENOSYS
-	}
-	return &madeUpBatch{kernel: k}, nil
-}
+func (k *madeUpKernel) OpenBatch() (Batch, error) { return &madeUpBatch{kernel: k}, nil }
 
 // madeUpBatch makes its writes one after the other, as a ring does.
 type madeUpBatch struct {

@@ -43,7 +43,7 @@ func TestEachSocketGetsExactlyWhatItWasSent(t *testing.T) {
 	}{{"tiny spans", 40, 400, 25}, {"spans up to a few KB", 6000, 400, 15}, {"spans larger than a block", 2 * blockSize, 150, 4}} {
 		t.Run(size.name, func(t *testing.T) {
 			eachSeed(t, size.few, func(t *testing.T, r *rand.Rand) {
-				s := newStage(t, Config{HeldMax: 1 << (16 + r.IntN(4)), WriteDeadline: int64(time.Hour)})
+				s := newStage(t, Config{HeldMax: 1 << (16 + r.IntN(4)), WriteDeadline: int64(time.Hour), NoBatch: r.IntN(2) == 0})
 				o := &outputRun{stage: s, r: r, spanMax: size.span}
 				o.fail()
 				for range 8 {

@@ -28,7 +28,7 @@ type stage struct {
 	pollFailed   []error
 }
 
-// newStage opens one loop with one listener.
+// newStage opens one loop with one listener. It writes in batches, unless c forbids it.
 func newStage(t *testing.T, c Config) *stage {
 	t.Helper()
 	s := &stage{t: t, k: newMadeUpKernel()}
@@ -38,6 +38,7 @@ func newStage(t *testing.T, c Config) *stage {
 		t.Fatal(err)
 	}
 	s.g, s.l, s.p = g, g.loops[0], s.k.pollers[0]
+	s.l.openBatch()
 	s.ln = s.listen()
 	return s
 }

@@ -68,6 +68,7 @@ func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	b := &Broker{options: o, log: log, global: newAccount(proto.GlobalAccount, place.loops)}
 	group, err := loop.NewGroup(loop.Config{
 		Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline), OwnProcessors: true,
+		NoBatch: o.IOUring == config.Off,
 	}, func(l *loop.Loop) loop.Host {
 		sh := newShard(b, l)
 		b.shards = append(b.shards, sh)
@@ -120,6 +121,10 @@ func (b *Broker) Start() error { return b.group.Start() }
 // PinError says why a loop's thread could not be bound to its processor, if one
 // could not. Call it after Start. Any goroutine.
 func (b *Broker) PinError() error { return b.group.PinError() }
+
+// BatchError says why connections are written to one by one although that was not
+// asked for, or nil. Call it after Start. Any goroutine.
+func (b *Broker) BatchError() error { return b.group.BatchError() }
 
 // Shutdown stops reading, delivers what was read, writes what is pending as far
 // as the deadline allows, and closes. It returns when all loops have ended.

@@ -32,7 +32,7 @@ type rig struct {
 func start(t testing.TB, loops int, adjust ...func(*config.Options)) *rig {
 	t.Helper()
 	o := config.Default()
-	o.Host, o.Port, o.Loops, o.Pin = "127.0.0.1", config.RandomPort, loops, config.PinOff
+	o.Host, o.Port, o.Loops, o.Pin = "127.0.0.1", config.RandomPort, loops, config.Off
 	o.MaxConnections = 100_000
 	for _, f := range adjust {
 		f(o)

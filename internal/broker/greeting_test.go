@@ -11,7 +11,7 @@ import (
 // Names in INFO may be of any length.
 func TestGreetingOfALongName(t *testing.T) {
 	o := config.Default()
-	o.Host, o.Port, o.Loops, o.Pin = "127.0.0.1", config.RandomPort, 1, config.PinOff
+	o.Host, o.Port, o.Loops, o.Pin = "127.0.0.1", config.RandomPort, 1, config.Off
 	name := strings.Repeat("n", 200_000) // longer than a block of output
 	b, err := New(o, Identity{ID: "TEST", Name: name, Version: "0"}, logging.Discard())
 	if err != nil {

@@ -33,13 +33,13 @@ func placeLoops(o *config.Options) placement {
 		p.loops = min(p.loops, loop.LoopsMax)
 	}
 	switch {
-	case o.Pin == config.PinOff:
+	case o.Pin == config.Off:
 		p.text = "off"
 	case !loop.CanPin:
 		p.text = fmt.Sprintf("none: %s has no call to bind a thread to a processor", runtime.GOOS)
-	case o.Pin == config.PinAuto && len(cpus) > usable:
+	case o.Pin == config.Auto && len(cpus) > usable:
 		p.text = "off: a CPU quota is set"
-	case o.Pin == config.PinAuto && p.loops > len(cpus):
+	case o.Pin == config.Auto && p.loops > len(cpus):
 		p.text = fmt.Sprintf("off: more loops than the %d processors", len(cpus))
 	case len(cpus) == 0:
 		p.text = "off: the system does not say which processors this process may use"

@@ -44,7 +44,8 @@ func TestSpellings(t *testing.T) {
 		{"-l= -P= --ports_file_dir= --client_advertise= -n=", func(*Options) {}}, // empty is none, as in nats-server
 		{"--client_advertise [::1]", func(o *Options) { o.ClientAdvertise = "[::1]" }},
 		{"--loops 64", func(o *Options) { o.Loops = 64 }},
-		{"--pin off", func(o *Options) { o.Pin = PinOff }},
+		{"--pin off", func(o *Options) { o.Pin = Off }},
+		{"--io_uring on", func(o *Options) { o.IOUring = On }},
 		{"-l f", func(o *Options) { o.LogFile = "f" }}, {"--log f", func(o *Options) { o.LogFile = "f" }},
 		{"-T=false", func(o *Options) { o.Logtime = false }}, {"--logtime=0", func(o *Options) { o.Logtime = false }},
 		{"-T", func(*Options) {}},

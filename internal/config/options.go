@@ -35,14 +35,14 @@ const (
 	LoopsMax = 64
 )
 
-// A Pinning says whether each loop's thread is bound to one CPU.
-type Pinning string
+// A Choice says whether something that not every system can is done.
+type Choice string
 
-// The values of --pin.
+// The values of --pin and --io_uring.
 const (
-	PinAuto Pinning = "auto" // pin where the system can and no CPU quota is set
-	PinOn   Pinning = "on"   // pin; where the system cannot, say so
-	PinOff  Pinning = "off"  // never pin
+	Auto Choice = "auto" // where the system can, and it pays
+	On   Choice = "on"   // and where the system cannot, say so
+	Off  Choice = "off"  // never
 )
 
 // Options is everything that can be set. It is plain values: made once, then
@@ -54,7 +54,8 @@ type Options struct {
 	ServerName      string   // empty: the server's id
 	ClientAdvertise string   // host[:port] told to other servers; empty: none
 	Loops           int      // event loops; 0: chosen from the CPUs
-	Pin             Pinning
+	Pin             Choice   // bind each loop's thread to one CPU; auto: unless a CPU quota is set
+	IOUring         Choice   // write to many connections in one call
 
 	PidFile      string // empty: none
 	PortsFileDir string // where the ports file goes; empty: none
@@ -84,7 +85,8 @@ func Default() *Options {
 	return &Options{
 		Host:           DefaultHost,
 		Port:           DefaultPort,
-		Pin:            PinAuto,
+		Pin:            Auto,
+		IOUring:        Auto,
 		Logtime:        true,
 		MaxPayload:     DefaultMaxPayload,
 		MaxPending:     DefaultMaxPending,

@@ -41,7 +41,10 @@ var serverFlags = []flag{
 	{[]string{"ports_file_dir"}, "dir", "Create <executable_name>_<pid>.ports in this directory",
 		func(d *draft, s string) error { d.PortsFileDir = s; return nil }},
 	{[]string{"loops"}, "number", "Event loops, at most 64, 0 for one a CPU (default: 0)", setLoops},
-	{[]string{"pin"}, "auto|on|off", "Bind each loop to a CPU (default: auto)", setPin},
+	{[]string{"pin"}, "auto|on|off", "Bind each loop to a CPU (default: auto)",
+		func(d *draft, s string) error { return setChoice(&d.Pin, s) }},
+	{[]string{"io_uring"}, "auto|on|off", "Write to many connections in one call (default: auto)",
+		func(d *draft, s string) error { return setChoice(&d.IOUring, s) }},
 }
 
 var limitFlags = []flag{
@@ -150,10 +153,10 @@ func setLoops(d *draft, s string) error {
 	return err
 }
 
-func setPin(d *draft, s string) error {
-	switch p := Pinning(s); p {
-	case PinAuto, PinOn, PinOff:
-		d.Pin = p
+func setChoice(to *Choice, s string) error {
+	switch c := Choice(s); c {
+	case Auto, On, Off:
+		*to = c
 		return nil
 	}
 	return malformed("auto, on or off is wanted")

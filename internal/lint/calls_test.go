@@ -22,7 +22,7 @@ type ban struct {
 var hotFiles = []string{"apply*.go", "publish*.go", "match*.go", "fanout*.go", "deliver*.go", "post*.go", "parcel*.go", "flush*.go", "encode*.go"}
 
 // coldLoop are the files of loop that run when loops are opened and closed.
-var coldLoop = []string{"group.go", "listen.go", "poller.go"}
+var coldLoop = []string{"group.go", "listen.go", "poller.go", "uring_open_linux.go"}
 
 var bans = []ban{
 	{what: "fmt", dirs: []string{"loop"}, except: coldLoop,

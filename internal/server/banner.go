@@ -5,6 +5,8 @@ import (
 	"runtime"
 
 	"gnatsd-ev/internal/broker"
+	"gnatsd-ev/internal/config"
+	"gnatsd-ev/loop"
 )
 
 // discouragedPayload is the max_payload from which nats-server warns.
@@ -40,7 +42,22 @@ func (s *server) warn() {
 func (s *server) banner(f broker.Facts) {
 	s.log.Infof("  Loops:    %d on %s, %d CPUs", f.Loops, f.Poller, runtime.NumCPU())
 	s.log.Infof("  Pinning:  %s", pinning(f))
+	s.log.Infof("  Sending:  %s", s.sending())
 	s.log.Infof("  Files:    %d open files allowed, up to %d connections", s.descriptors, max(f.MaxConnections, 0))
+}
+
+// sending says what became of --io_uring.
+func (s *server) sending() string {
+	err := s.broker.BatchError()
+	switch {
+	case s.options.IOUring == config.Off:
+		return "a call for each connection"
+	case !loop.CanBatch:
+		return fmt.Sprintf("a call for each connection: %s has none for many", runtime.GOOS)
+	case err != nil:
+		return fmt.Sprintf("a call for each connection: %v", err)
+	}
+	return "many connections in one call, by io_uring"
 }
 
 // pinning says what became of --pin.

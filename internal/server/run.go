@@ -123,6 +123,9 @@ func (s *server) start() bool {
 	if err := s.broker.PinError(); err != nil {
 		s.log.Warnf("A loop could not be bound to its processor and runs unbound: %v; --pin=off avoids this line", err)
 	}
+	if err := s.broker.BatchError(); err != nil && s.options.IOUring == config.On {
+		s.log.Warnf("Connections are written to one by one: %v; --io_uring=off avoids this line", err)
+	}
 	for i, a := range facts.Listeners {
 		s.log.Infof("Listening for client connections on %s", s.listening(i, a))
 	}

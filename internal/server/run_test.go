@@ -188,7 +188,7 @@ func TestWholeLife(t *testing.T) {
 	inOrder(t, c.read("stderr"),
 		`\[INF\] Starting gnatsd-ev`, `\[INF\]   Version:  0\.1\.0`, `\[INF\]   Git:      \[.*\]`, `\[INF\]   Name:     edge`, `\[INF\]   ID:       N[A-Z2-7]{55}`,
 		`\[INF\] Listening for client connections on 127\.0\.0\.1:\d+`, `\[INF\] Listening for client connections on 127\.0\.0\.1:\d+`,
-		`\[INF\] Server is ready`, `\[INF\]   Loops:    \d+ on (epoll|kqueue), \d+ CPUs`, `\[INF\]   Pinning:  .+`, `\[INF\]   Files:    \d+ open files .*`,
+		`\[INF\] Server is ready`, `\[INF\]   Loops:    \d+ on (epoll|kqueue), \d+ CPUs`, `\[INF\]   Pinning:  .+`, `\[INF\]   Sending:  .+`, `\[INF\]   Files:    \d+ open files .*`,
 		`\[INF\] Trapped "terminated" signal`, `\[INF\] Initiating Shutdown\.\.\.`, `\[INF\] Server Exiting\.\.`)
 	if c.read(portsName) != "" {
 		t.Error("the ports file is still there")
