@@ -20,6 +20,7 @@
 //	phase.go      one measured stretch of load, from idle to idle
 //	account.go    what a phase is reported as, and what makes it doubtful
 //	scenario.go   the list of scenarios, each in a file of its own
+//	floor.go      a server to measure brokers against
 //	figures.go    rows of scenarios, rounds of rows, brokers side by side
 //
 // # How a figure is made

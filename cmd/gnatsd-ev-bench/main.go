@@ -37,6 +37,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	var err error
 	if args[0] == "figures" {
 		err = runFigures(ctx, args[1:], out, errs)
+	} else if args[0] == "floor" {
+		err = runFloor(ctx, args[1:], out, errs)
 	} else if s, ok := bench.Find(args[0]); ok {
 		err = runScenario(ctx, s, args[1:], out, errs)
 	} else {
@@ -64,6 +66,7 @@ func usage(w io.Writer) {
 		fmt.Fprintf(w, "  %-8s %s\n", s.Name, s.Summary)
 	}
 	fmt.Fprintf(w, "  %-8s %s\n", "figures", "all of them against two brokers, in rounds")
+	fmt.Fprintf(w, "  %-8s %s\n", "floor", "a server that fans out as cheaply as the kernel allows")
 	fmt.Fprint(w, `
 Each takes -h. A broker is either running (--url, --pid for its cost) or
 started for the run (--spawn "nats-server -a 127.0.0.1 -p {port}").
