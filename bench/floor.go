@@ -36,6 +36,9 @@ const (
 	floorReadsMax = 4
 )
 
+// FloorScenarios are the scenarios the floor serves.
+var FloorScenarios = []string{"conn", "fanout", "broadcast"}
+
 // A floorConn is one connection of the floor.
 type floorConn struct {
 	fd         int

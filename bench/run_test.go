@@ -142,7 +142,7 @@ func short(s Scenario) Load {
 func TestEveryScenarioRuns(t *testing.T) {
 	want := map[string]string{
 		"conn": "bytes_per_conn", "fanout": "cpu_us_per_delivery", "spread": "cpu_us_per_delivery", "fanin": "cpu_us_per_delivery",
-		"pairs": "cpu_us_per_delivery", "reqrep": "two_p50", "subs": "cpu_us_per_match", "quiet": "flood_p99",
+		"pairs": "cpu_us_per_delivery", "broadcast": "last_p50", "reqrep": "two_p50", "subs": "cpu_us_per_match", "quiet": "flood_p99",
 	}
 	target := startFake(t, nil)
 	for _, s := range Scenarios {

@@ -162,5 +162,11 @@ func (r *run) stream(f *fleet, t traffic) error {
 	r.report("published", float64(p.published), "messages")
 	r.report("published_per_second", float64(p.published)/p.wall.Seconds(), "1/s")
 	r.costs(p, p.delivered, "delivery")
+	if bytes := float64(p.delivered) * float64(r.load.Size); bytes > 0 {
+		r.report("bytes_per_second", bytes/p.wall.Seconds(), "B/s")
+		if r.target.Process != 0 {
+			r.report("cpu_ns_per_byte", float64(p.cpu.Nanoseconds())/bytes, "ns")
+		}
+	}
 	return nil
 }
