@@ -20,8 +20,12 @@
 //	phase.go      one measured stretch of load, from idle to idle
 //	account.go    what a phase is reported as, and what makes it doubtful
 //	scenario.go   the list of scenarios, each in a file of its own
+//	rows.go       tables: which scenarios, with which load
+//	compare.go    rows of scenarios, rounds of rows, brokers side by side
+//	ratio.go      ratios of rounds and their intervals
+//	limit.go      when a comparison has failed
+//	stored.go     two stored comparisons side by side
 //	floor.go      a server to measure brokers against
-//	figures.go    rows of scenarios, rounds of rows, brokers side by side
 //
 // # How a figure is made
 //
