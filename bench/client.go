@@ -13,8 +13,9 @@ const connectLine = `CONNECT {"verbose":false,"pedantic":false,"echo":true,"head
 // A client is one connection of a fleet.
 type client struct {
 	// Fixed before the connection is handed to its loop.
-	hello []byte // sent behind CONNECT, usually SUB lines
-	meter *meter // what its messages count for, nil for none
+	hello   []byte   // sent behind CONNECT, usually SUB lines
+	meter   *meter   // what its messages count for, nil for none
+	checker *checker // what its messages are checked against, nil for nothing
 
 	// Its loop only.
 	conn   loop.Conn
@@ -29,6 +30,7 @@ func (c *client) Opened() {}
 // Receive counts.
 func (c *client) Receive(b []byte) (n, need int) {
 	before := c.reader.Messages
+	c.host.latency.arrived()
 	n, need, err := c.reader.Feed(b, c)
 	if err != nil {
 		c.host.fleet.fail(fmt.Errorf("broker sent what no broker sends: %w", err))

@@ -34,7 +34,8 @@ type host struct {
 
 	// Its loop only.
 	sources   []committer
-	delivered uint64 // messages its connections have had
+	delivered uint64    // messages its connections have had
+	latency   *recorder // nil records nothing
 
 	total atomic.Uint64 // delivered, as of the end of the last turn
 }
@@ -84,6 +85,7 @@ type fleet struct {
 	mu      sync.Mutex // leaf; guards info
 	info    []byte     // the first greeting
 	opened  int        // connections so far; one goroutine drives a fleet
+	members []*client  // all that were opened, likewise
 	closing atomic.Bool
 	failed  chan error
 
@@ -189,6 +191,7 @@ func (f *fleet) open(clients []*client, place func(i int) *host) error {
 		f.opened++
 		f.group.HandTo(place(i).l, fd, f.to, c)
 	}
+	f.members = append(f.members, clients...)
 	err := f.wait("greeting")
 	f.gate.Store(false)
 	return err

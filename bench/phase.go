@@ -94,6 +94,7 @@ func (s sample) since(before sample) phase {
 type traffic struct {
 	sources []source
 	copies  uint64
+	replied bool // subscribers publish in turn, and that counts among the copies
 }
 
 // play runs the sources for d, from an idle broker to an idle broker.
@@ -114,7 +115,12 @@ func (r *run) play(f *fleet, t traffic, d time.Duration) (phase, error) {
 	if err != nil {
 		return phase{}, err
 	}
-	if err := f.drain(t, before.delivered+published*t.copies); err != nil {
+	if r.load.Verify {
+		err = r.settle(f, t, published)
+	} else {
+		err = f.drain(t, before.delivered+published*t.copies)
+	}
+	if err != nil {
 		return phase{}, err
 	}
 	after, err := r.take(f)
@@ -133,6 +139,23 @@ func (t traffic) stop() uint64 {
 		sent += s.stop()
 	}
 	return sent
+}
+
+// settle waits until nothing that was published can still come, however much has: a
+// broker answers a PING after what it got before, and a subscriber's behind what it is
+// to get. What a reply causes has twice the way.
+func (r *run) settle(f *fleet, t traffic, published uint64) error {
+	r.tally.due.Add(published * t.copies)
+	rounds := 2
+	if t.replied {
+		rounds = 4
+	}
+	for range rounds {
+		if err := f.ask(f.members, nil); err != nil {
+			return err
+		}
+	}
+	return f.failure()
 }
 
 // drain waits until the broker has routed everything and subscribers have had

@@ -21,9 +21,16 @@ import (
 type fakeBroker struct {
 	l     *loop.Loop
 	subs  map[string][]*fakeSub
-	spoil func(n uint64, payload []byte) (copies int) // nil delivers each message once
+	spoil spoiler
 	count uint64
+	late  func() // delivers a message that was held back
 }
+
+// A spoiler may alter the n-th message and says how often it is delivered; late
+// is behind the next one. A nil spoiler does nothing.
+type spoiler func(n uint64, payload []byte) (copies int)
+
+const late = -1
 
 type fakeSub struct {
 	peer *fakePeer
@@ -92,6 +99,20 @@ func (h *fakeBroker) publish(subject string, payload []byte) {
 	if h.spoil != nil {
 		copies = h.spoil(h.count, payload)
 	}
+	if copies == late {
+		kept := bytes.Clone(payload)
+		h.late = func() { h.deliver(subject, kept, 1) }
+		return
+	}
+	h.deliver(subject, payload, copies)
+	if h.late != nil {
+		then := h.late
+		h.late = nil
+		then()
+	}
+}
+
+func (h *fakeBroker) deliver(subject string, payload []byte, copies int) {
 	for _, s := range h.subs[subject] {
 		for range copies {
 			s.peer.say(fmt.Appendf(nil, "MSG %s %s %d\r\n%s\r\n", subject, s.sid, len(payload), payload))
@@ -100,7 +121,7 @@ func (h *fakeBroker) publish(subject string, payload []byte) {
 }
 
 // startFake runs a fake broker; its process is ours.
-func startFake(t *testing.T, spoil func(uint64, []byte) int) Target {
+func startFake(t *testing.T, spoil spoiler) Target {
 	t.Helper()
 	g, err := loop.NewGroup(loop.Config{Loops: 1}, func(l *loop.Loop) loop.Host {
 		return &fakeBroker{l: l, subs: map[string][]*fakeSub{}, spoil: spoil}
@@ -135,7 +156,6 @@ func short(s Scenario) Load {
 	load.PerConn = min(load.PerConn, 20)
 	load.Window = min(load.Window, 256)
 	load.Warmup, load.Duration, load.Settle = 20*time.Millisecond, 100*time.Millisecond, 20*time.Millisecond
-	load.Verify = slices.Contains(s.Flags, "verify")
 	return load
 }
 
@@ -146,7 +166,8 @@ func TestEveryScenarioRuns(t *testing.T) {
 	}
 	target := startFake(t, nil)
 	for _, s := range Scenarios {
-		result, err := s.Run(target, short(s))
+		load := short(s)
+		result, err := s.Run(target, load)
 		if err != nil {
 			t.Errorf("%s: %v", s.Name, err)
 			continue
@@ -156,6 +177,44 @@ func TestEveryScenarioRuns(t *testing.T) {
 		}
 		if result.Broker.Go != "fake" {
 			t.Errorf("%s: broker is %+v", s.Name, result.Broker)
+		}
+		if !slices.Contains(s.Flags, "verify") {
+			continue
+		}
+		load.Verify = true
+		if result, err = s.Run(target, load); err != nil {
+			t.Errorf("%s, verified: %v", s.Name, err)
+		} else if n, _ := result.Metric("verified"); n == 0 || result.Failure != "" {
+			t.Errorf("%s: %v messages are right, %s", s.Name, n, result.Failure)
+		}
+	}
+}
+
+// The latency of an open model counts from when a message was due.
+func TestLatencyAtARate(t *testing.T) {
+	target := startFake(t, nil)
+	for _, name := range []string{"fanout", "spread", "fanin", "pairs", "reqrep"} {
+		s, _ := Find(name)
+		load := short(s)
+		load.Conns, load.Pairs, load.Rate, load.Verify = 3, 2, 2000, true
+		result, err := s.Run(target, load)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		corrected, _ := result.Metric("latency_p99")
+		uncorrected, _ := result.Metric("latency_uncorrected_p99")
+		if corrected <= 0 || corrected < uncorrected {
+			t.Errorf("%s: p99 is %v us corrected, %v uncorrected", name, corrected, uncorrected)
+		}
+		n, _ := result.Metric("published")
+		if n < 100 || n > 300 {
+			t.Errorf("%s: %v messages in 100 ms at 2,000 a second", name, n)
+		}
+		count, _ := result.Metric("latency_count")
+		copies := map[string]float64{"fanout": 3}[name]
+		if want := n * max(copies, 1); count != want || result.Failure != "" {
+			t.Errorf("%s: latencies of %v deliveries of %v; %s", name, count, want, result.Failure)
 		}
 	}
 }
@@ -173,27 +232,65 @@ func TestRatePacesMessages(t *testing.T) {
 	}
 }
 
-// What the subscribers count or compare must find a broker's mistakes.
-func TestBrokersMistakesFailTheRun(t *testing.T) {
-	const victim = 501 // the message that is spoilt
-	for name, spoil := range map[string]func(uint64, []byte) int{
-		"doubled": func(n uint64, _ []byte) int {
-			if n == victim {
-				return 2
-			}
-			return 1
-		},
-		"altered": func(n uint64, p []byte) int {
-			if n == victim {
-				p[len(p)-1] ^= 1
-			}
-			return 1
-		},
+// What a broker spoils, and what verification must call it. The victim is in the
+// middle, at the end of a phase, or both.
+func TestSpoiltMessagesAreFound(t *testing.T) {
+	const victim = 151
+	for want, spoil := range map[string]func(payload []byte) int{
+		"lost":      func([]byte) int { return 0 },
+		"doubled":   func([]byte) int { return 2 },
+		"reordered": func([]byte) int { return late },
+		"altered":   func(p []byte) int { p[len(p)-1] ^= 1; return 1 },
 	} {
-		s, _ := Find("pairs")
-		if _, err := s.Run(startFake(t, spoil), short(s)); err == nil {
-			t.Errorf("%s: the run passed", name)
+		for _, name := range []string{"fanout", "spread", "fanin", "pairs", "subs"} {
+			s, _ := Find(name)
+			load := short(s)
+			load.Verify, load.Conns, load.Size, load.Readers = true, 3, 100, 1
+			target := startFake(t, func(n uint64, p []byte) int {
+				if n == victim {
+					return spoil(p)
+				}
+				return 1
+			})
+			result, err := s.Run(target, load)
+			if err != nil {
+				t.Errorf("%s, %s: %v", name, want, err)
+				continue
+			}
+			copies := 1.0
+			if name == "fanout" {
+				copies = 3
+			}
+			if want == "reordered" && (name == "spread" || name == "fanin" || name == "subs") {
+				continue // neighbours are of different streams or go to different subscribers
+			}
+			for _, m := range []string{"lost", "doubled", "reordered", "altered", "misrouted"} {
+				due := 0.0
+				if m == want {
+					due = copies
+				}
+				if got, _ := result.Metric(m); got != due {
+					t.Errorf("%s: one message was %s; %v count as %s, want %v", name, want, got, m, due)
+				}
+			}
+			if result.Failure == "" {
+				t.Errorf("%s: one message was %s, and the run passed", name, want)
+			}
 		}
+	}
+}
+
+// Without verification the count alone must still be right.
+func TestDoubledMessageFailsTheRun(t *testing.T) {
+	s, _ := Find("pairs")
+	target := startFake(t, func(n uint64, _ []byte) int {
+		if n == 501 {
+			return 2
+		}
+		return 1
+	})
+	if _, err := s.Run(target, short(s)); err == nil {
+		t.Error("the run passed")
 	}
 }
 

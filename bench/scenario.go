@@ -25,8 +25,9 @@ type Load struct {
 	Conns    int           `json:"conns,omitempty"`    // connections, or subscribers, or publishers in fanin
 	Pairs    int           `json:"pairs,omitempty"`    // publishers with one subscriber each
 	PerConn  int           `json:"per_conn,omitempty"` // subscriptions each connection makes
-	Size     int           `json:"size,omitempty"`     // payload bytes
-	Rate     int           `json:"rate,omitempty"`     // messages a second, one a write; 0 is full speed
+	Size     int           `json:"size,omitempty"`     // payload bytes, of a mix the most
+	Mix      Mix           `json:"mix,omitempty"`      // payload sizes by weight
+	Rate     int           `json:"rate,omitempty"`     // messages a second in all, due whatever the broker does; 0 is full speed
 	Window   int           `json:"window,omitempty"`   // messages a subscriber may be behind
 	Clients  int           `json:"clients,omitempty"`  // reqrep: connections, 0 for every case
 	Beside   string        `json:"beside,omitempty"`   // quiet: what goes on beside, "" for every case
@@ -55,22 +56,22 @@ var Scenarios = []Scenario{
 		[]string{"conns", "size", "rate", "window", "readers", "verify", "warmup", "duration"}, runFanout},
 	{"spread", "one publisher, many subscribers on a subject each, in turn",
 		Load{Conns: 1000, Size: 128, Window: 64, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
-		[]string{"conns", "size", "window", "readers", "verify", "warmup", "duration"}, runSpread},
+		[]string{"conns", "size", "rate", "window", "readers", "verify", "warmup", "duration"}, runSpread},
 	{"fanin", "many publishers in turn, one message a write, one subscriber",
 		Load{Conns: 1000, Size: 128, Window: 4096, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
-		[]string{"conns", "size", "window", "readers", "verify", "warmup", "duration"}, runFanin},
+		[]string{"conns", "size", "rate", "window", "readers", "verify", "warmup", "duration"}, runFanin},
 	{"pairs", "publishers with one subscriber each",
 		Load{Pairs: 1, Size: 16, Window: 32768, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
-		[]string{"pairs", "size", "window", "readers", "verify", "warmup", "duration"}, runPairs},
+		[]string{"pairs", "size", "rate", "window", "readers", "verify", "warmup", "duration"}, runPairs},
 	{"reqrep", "round trips of requests, one at a time",
 		Load{Size: 16, Warmup: time.Second / 2, Duration: 2 * time.Second},
-		[]string{"clients", "size", "warmup", "duration"}, runReqrep},
+		[]string{"clients", "size", "rate", "verify", "warmup", "duration"}, runReqrep},
 	{"subs", "many literal subjects: memory, cost of SUB, cost of a match",
 		Load{Conns: 1000, PerConn: 1000, Size: 16, Window: 16384, Warmup: time.Second / 2, Duration: 2 * time.Second, Settle: 3 * time.Second},
-		[]string{"conns", "perconn", "size", "window", "warmup", "duration", "settle"}, runSubs},
+		[]string{"conns", "perconn", "size", "window", "verify", "warmup", "duration", "settle"}, runSubs},
 	{"quiet", "round trips of a quiet client's PING beside busy ones",
 		Load{Conns: 10000, Size: 128, Rate: 100, Window: 8192, Warmup: time.Second / 2, Duration: 4 * time.Second},
-		[]string{"conns", "size", "rate", "window", "beside", "warmup", "duration"}, runQuiet},
+		[]string{"conns", "size", "rate", "window", "beside", "verify", "warmup", "duration"}, runQuiet},
 }
 
 // Find returns the scenario of that name.
@@ -92,11 +93,14 @@ type Metric struct {
 
 // A Result is what one run found.
 type Result struct {
-	Scenario string   `json:"scenario"`
-	Load     Load     `json:"load"`
-	Broker   Broker   `json:"broker"`
-	Metrics  []Metric `json:"metrics"`
-	Warnings []string `json:"warnings,omitempty"`
+	Scenario      string         `json:"scenario"`
+	Load          Load           `json:"load"`
+	Broker        Broker         `json:"broker"`
+	Metrics       []Metric       `json:"metrics"`
+	Distributions []Distribution `json:"distributions,omitempty"`
+	Notes         []string       `json:"notes,omitempty"`    // how it was measured
+	Warnings      []string       `json:"warnings,omitempty"` // what makes it doubtful
+	Failure       string         `json:"failure,omitempty"`  // what the broker did wrong
 }
 
 // Metric returns the value of that name.
@@ -120,16 +124,18 @@ func (s Scenario) Run(target Target, load Load) (*Result, error) {
 	if want := load.Readers + 4; runtime.GOMAXPROCS(0) < want {
 		runtime.GOMAXPROCS(want)
 	}
-	r := &run{target: target, load: load, id: nuid.Next()[:8]}
+	r := &run{target: target, load: load, rate: load.Rate, id: nuid.Next()[:8]}
 	r.result = &Result{Scenario: s.Name, Load: load}
 	broker, err := greet(target.Addr)
 	if err != nil {
 		return nil, err
 	}
 	r.result.Broker = broker
+	r.noteSizes()
 	if err := s.run(r); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Name, err)
 	}
+	r.verdict()
 	return r.result, nil
 }
 
@@ -137,8 +143,15 @@ func (s Scenario) Run(target Target, load Load) (*Result, error) {
 type run struct {
 	target Target
 	load   Load
+	rate   int    // messages a second; 0 is full speed
 	id     string // in every subject, so that runs beside ours do not meet us
 	result *Result
+
+	// Verification and latency.
+	tally       tally
+	streamCount uint32
+	composers   []*composer
+	sampling    int // one delivery in so many has its latency recorded
 }
 
 // subject is the i-th of this run's subjects.
@@ -147,6 +160,22 @@ func (r *run) subject(i int) string { return "b." + r.id + "." + strconv.Itoa(i)
 // report adds one metric.
 func (r *run) report(name string, value float64, unit string) {
 	r.result.Metrics = append(r.result.Metrics, Metric{name, value, unit})
+}
+
+// note adds one remark on how something was measured.
+func (r *run) note(format string, args ...any) {
+	r.result.Notes = append(r.result.Notes, fmt.Sprintf(format, args...))
+}
+
+// noteSizes says so if payloads are larger than asked for.
+func (r *run) noteSizes() {
+	least := r.load.Size
+	for _, s := range r.load.Mix {
+		least = min(least, s.Size)
+	}
+	if need := r.sizeMin(); least < need {
+		r.note("payloads are %d bytes at least, more than --size says: they carry times or numbers", need)
+	}
 }
 
 // warn adds one warning.
@@ -183,5 +212,5 @@ func (load Load) Check(s Scenario) error {
 
 const (
 	sizeMax = 1 << 20 // the usual max_payload
-	rateMax = 20_000  // above it a sleep per message is no rhythm any more
+	rateMax = 5_000_000
 )

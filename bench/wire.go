@@ -46,6 +46,14 @@ func dialWire(to netip.AddrPort) (*wire, error) {
 	return w, nil
 }
 
+// verify checks every payload from now on; none is larger than size. The buffer must
+// hold a whole frame then.
+func (w *wire) verify(c *checker, size int) {
+	w.buf = append(make([]byte, 0, wireBuffer+size), w.buf[:w.kept]...)
+	w.buf = w.buf[:cap(w.buf)]
+	w.reader.Message = c.check
+}
+
 // connect waits for the greeting, says CONNECT and hello, and waits for PONG.
 func (w *wire) connect(hello []byte) error {
 	for w.info == nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -10,49 +11,10 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 
 	"gnatsd-ev/bench"
 )
-
-// loadFlags declares the flags of a scenario's load.
-func loadFlags(fs *flag.FlagSet, s bench.Scenario) *bench.Load {
-	load := s.Defaults
-	has := func(name string) bool { return slices.Contains(s.Flags, name) }
-	for _, f := range [...]struct {
-		name string
-		to   *int
-		help string
-	}{
-		{"conns", &load.Conns, "connections on the many side"},
-		{"pairs", &load.Pairs, "publishers with one subscriber each"},
-		{"perconn", &load.PerConn, "subscriptions each connection makes"},
-		{"size", &load.Size, "payload `bytes`"},
-		{"rate", &load.Rate, "messages or PINGs a second; 0 publishes at full speed"},
-		{"window", &load.Window, "`messages` a subscriber may be behind at full speed"},
-		{"clients", &load.Clients, "1 or 2 connections; 0 measures every case"},
-		{"readers", &load.Readers, "loops of the generator that read"},
-	} {
-		if has(f.name) {
-			fs.IntVar(f.to, f.name, *f.to, f.help)
-		}
-	}
-	if has("beside") {
-		fs.StringVar(&load.Beside, "beside", "", "one of "+strings.Join(bench.Sides, ", ")+"; all by default")
-	}
-	if has("verify") {
-		fs.BoolVar(&load.Verify, "verify", false, "compare every payload: order and content")
-	}
-	if has("warmup") {
-		fs.DurationVar(&load.Warmup, "warmup", load.Warmup, "load that is not measured")
-		fs.DurationVar(&load.Duration, "duration", load.Duration, "load that is measured")
-	}
-	if has("settle") {
-		fs.DurationVar(&load.Settle, "settle", load.Settle, "pause before memory is read")
-	}
-	return &load
-}
 
 // runScenario parses flags, finds or starts the broker, and prints the result.
 func runScenario(ctx context.Context, s bench.Scenario, args []string, out, errs io.Writer) error {
@@ -62,7 +24,7 @@ func runScenario(ctx context.Context, s bench.Scenario, args []string, out, errs
 		fmt.Fprintf(errs, "usage: gnatsd-ev-bench %s [flags]\n\n%s\n\n", s.Name, s.Summary)
 		fs.PrintDefaults()
 	}
-	load := loadFlags(fs, s)
+	load := bench.LoadFlags(fs, s)
 	server := fs.String("url", cmp.Or(os.Getenv("NATS_URL"), "nats://127.0.0.1:4222"), "the broker; NATS_URL is the default")
 	pid := fs.Int("pid", 0, "the broker's process `id`, to read its cost")
 	profile := fs.Int("profile", 0, "`port` of the broker's net/http/pprof, to count heap objects")
@@ -100,12 +62,15 @@ func runScenario(ctx context.Context, s bench.Scenario, args []string, out, errs
 		fmt.Fprintln(out, "note: without --pid or --spawn the broker's cost is unknown")
 	}
 	if *asJSON {
-		return bench.WriteJSON(out, struct {
+		err = bench.WriteJSON(out, struct {
 			Machine bench.Machine `json:"machine"`
 			*bench.Result
 		}{bench.ThisMachine(), result})
 	}
-	return nil
+	if result.Failure != "" {
+		err = errors.Join(err, errors.New(result.Failure))
+	}
+	return err
 }
 
 // usageOf marks an error of the flag package as the caller's, except help.

@@ -1,0 +1,79 @@
+package bench
+
+import (
+	"flag"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// LoadFlags declares the flags of a scenario's load; the result holds its
+// defaults until fs has parsed.
+func LoadFlags(fs *flag.FlagSet, s Scenario) *Load {
+	load := s.Defaults
+	has := func(name string) bool { return slices.Contains(s.Flags, name) }
+	for _, f := range [...]struct {
+		name string
+		to   *int
+		help string
+	}{
+		{"conns", &load.Conns, "connections on the many side"},
+		{"pairs", &load.Pairs, "publishers with one subscriber each"},
+		{"perconn", &load.PerConn, "subscriptions each connection makes"},
+		{"rate", &load.Rate, s.rateHelp()},
+		{"window", &load.Window, "`messages` a subscriber may be behind at full speed"},
+		{"clients", &load.Clients, "1 or 2 connections, one request at a time; 0 measures every case"},
+		{"readers", &load.Readers, "loops of the generator that read"},
+	} {
+		if has(f.name) {
+			fs.IntVar(f.to, f.name, *f.to, f.help)
+		}
+	}
+	if has("size") {
+		fs.Var(sizesFlag{&load}, "size", "payload `bytes`, or sizes by weight: 16:50,1k:45,64k:5")
+	}
+	if has("beside") {
+		fs.StringVar(&load.Beside, "beside", "", "one of "+strings.Join(Sides, ", ")+"; all by default")
+	}
+	if has("verify") {
+		fs.BoolVar(&load.Verify, "verify", false, "number and seal every payload: what is lost, doubled, reordered or altered fails the run")
+	}
+	if has("warmup") {
+		fs.DurationVar(&load.Warmup, "warmup", load.Warmup, "load that is not measured")
+	}
+	if has("duration") {
+		fs.DurationVar(&load.Duration, "duration", load.Duration, "load that is measured")
+	}
+	if has("settle") {
+		fs.DurationVar(&load.Settle, "settle", load.Settle, "pause before memory is read")
+	}
+	return &load
+}
+
+// rateHelp says what a scenario's rate is.
+func (s Scenario) rateHelp() string {
+	if s.Name == "quiet" {
+		return "PINGs a second"
+	}
+	return "messages a second in all, due whether the broker keeps up or not: latencies are reported; 0 publishes at full speed"
+}
+
+// sizesFlag sets a load's sizes.
+type sizesFlag struct{ load *Load }
+
+// String is what Set reads.
+func (f sizesFlag) String() string {
+	if f.load == nil {
+		return ""
+	}
+	if len(f.load.Mix) > 0 {
+		return f.load.Mix.String()
+	}
+	return strconv.Itoa(f.load.Size)
+}
+
+// Set reads sizes.
+func (f sizesFlag) Set(text string) (err error) {
+	f.load.Size, f.load.Mix, err = ParseSizes(text)
+	return err
+}
