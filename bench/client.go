@@ -18,10 +18,11 @@ type client struct {
 	checker *checker // what its messages are checked against, nil for nothing
 
 	// Its loop only.
-	conn   loop.Conn
-	host   *host
-	reader Reader
-	info   bool // the first INFO has come
+	follower follower // nil is ordinary
+	conn     loop.Conn
+	host     *host
+	reader   Reader
+	info     bool // the first INFO has come
 }
 
 // Opened waits for the broker to speak first.
@@ -71,7 +72,7 @@ const (
 func (c *client) Ping() { c.send(pongLine) }
 
 // Pong answers the one question the fleet asks at a time.
-func (c *client) Pong() { c.host.fleet.answered() }
+func (c *client) Pong() { c.follow().ponged(c) }
 
 // Err ends the run: no scenario provokes the broker.
 func (c *client) Err(line []byte) {
@@ -81,9 +82,16 @@ func (c *client) Err(line []byte) {
 // Ended ends the run unless the fleet closes.
 func (c *client) Ended(err error) {
 	if err == nil {
-		err = fmt.Errorf("broker closed the connection")
+		err = errClosed
 	}
-	c.host.fleet.fail(err)
+	c.follow().ended(c, err)
+}
+
+func (c *client) follow() follower {
+	if c.follower == nil {
+		return ordinary{}
+	}
+	return c.follower
 }
 
 // send copies text to the connection's output.
@@ -103,5 +111,5 @@ func (c *client) Overdue() {
 // Teardown has nothing to give back.
 func (c *client) Teardown() bool { return true }
 
-// Closed has nothing to do: nobody uses the record again.
-func (c *client) Closed() {}
+// Closed says so to who may use the record again.
+func (c *client) Closed() { c.follow().closed(c) }

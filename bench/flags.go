@@ -32,6 +32,7 @@ func LoadFlags(fs *flag.FlagSet, s Scenario) *Load {
 	if has("size") {
 		fs.Var(sizesFlag{&load}, "size", "payload `bytes`, or sizes by weight: 16:50,1k:45,64k:5")
 	}
+	fs.Var(bindFlag{&load}, "bind", "source `addresses`, used in turn: 127.0.0.2-9, or a comma list")
 	if has("beside") {
 		fs.StringVar(&load.Beside, "beside", "", "one of "+strings.Join(Sides, ", ")+"; all by default")
 	}
@@ -52,8 +53,13 @@ func LoadFlags(fs *flag.FlagSet, s Scenario) *Load {
 
 // rateHelp says what a scenario's rate is.
 func (s Scenario) rateHelp() string {
-	if s.Name == "quiet" {
+	switch s.Name {
+	case "quiet":
 		return "PINGs a second"
+	case "churn":
+		return "cycles a second, due whether the broker keeps up or not; 0 goes as fast as it can"
+	case "storm":
+		return "messages a second from one publisher to one subscriber beside the storm; their latencies are reported"
 	}
 	return "messages a second in all, due whether the broker keeps up or not: latencies are reported; 0 publishes at full speed"
 }

@@ -20,6 +20,9 @@ const (
 	// usual range has 28,232 ports.
 	portsMax = 20_000
 
+	// sourcesMax is how many addresses a fleet uses by itself.
+	sourcesMax = 250
+
 	// answerTime is how long a broker may be silent before a run gives up.
 	answerTime = 20 * time.Second
 
@@ -79,13 +82,14 @@ func (h *host) PollFailed(err error) { h.fleet.fail(err) }
 // for subscribers, so that a publisher does not wait for readers.
 type fleet struct {
 	to    netip.AddrPort
+	bind  []netip.Addr // source addresses, in turn; none is the system's choice
 	group *loop.Group
 	hosts []*host
 
-	mu      sync.Mutex // leaf; guards info
-	info    []byte     // the first greeting
-	opened  int        // connections so far; one goroutine drives a fleet
-	members []*client  // all that were opened, likewise
+	mu      sync.Mutex   // leaf; guards info
+	info    []byte       // the first greeting
+	opened  atomic.Int64 // connections so far
+	members []*client    // those that stay; one goroutine opens them
 	closing atomic.Bool
 	failed  chan error
 
@@ -184,11 +188,10 @@ func (f *fleet) open(clients []*client, place func(i int) *host) error {
 		case <-time.After(answerTime):
 			return fmt.Errorf("broker answered %d of %d new connections", i-greetingsMax, len(clients))
 		}
-		fd, err := loop.Dial(f.to, f.from())
+		fd, err := f.dial()
 		if err != nil {
 			return err
 		}
-		f.opened++
 		f.group.HandTo(place(i).l, fd, f.to, c)
 	}
 	f.members = append(f.members, clients...)
@@ -197,13 +200,19 @@ func (f *fleet) open(clients []*client, place func(i int) *host) error {
 	return err
 }
 
-// from is the source address of the next connection: the system's choice as
-// long as one address has ports enough.
-func (f *fleet) from() netip.Addr {
-	if f.opened < portsMax || !f.to.Addr().IsLoopback() || !f.to.Addr().Is4() {
+// dial opens the next connection. Any goroutine.
+func (f *fleet) dial() (fd int, err error) { return loop.Dial(f.to, f.from(f.opened.Add(1)-1)) }
+
+// from is the source address of the i-th connection: one of those the load names,
+// in turn, or the system's choice as long as one address has ports enough.
+func (f *fleet) from(i int64) netip.Addr {
+	if len(f.bind) > 0 {
+		return f.bind[i%int64(len(f.bind))]
+	}
+	if i < portsMax || !f.to.Addr().IsLoopback() || !f.to.Addr().Is4() {
 		return netip.Addr{}
 	}
-	return netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + f.opened/portsMax)})
+	return netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + i/portsMax%sourcesMax)})
 }
 
 // ask sends the bytes text returns and a PING on every connection, and waits

@@ -33,8 +33,9 @@ type spoiler func(n uint64, payload []byte) (copies int)
 const late = -1
 
 type fakeSub struct {
-	peer *fakePeer
-	sid  string
+	peer  *fakePeer
+	sid   string
+	group string // "" for none
 }
 
 type fakePeer struct {
@@ -80,7 +81,11 @@ func (p *fakePeer) Receive(b []byte) (done, need int) {
 			p.say([]byte("PONG\r\n"))
 		case "SUB":
 			p.subs = append(p.subs, words[1])
-			p.broker.subs[words[1]] = append(p.broker.subs[words[1]], &fakeSub{p, words[2]})
+			s := &fakeSub{peer: p, sid: words[len(words)-1]}
+			if len(words) == 4 {
+				s.group = words[2]
+			}
+			p.broker.subs[words[1]] = append(p.broker.subs[words[1]], s)
 		case "PUB":
 			size, _ := strconv.Atoi(words[len(words)-1])
 			if len(b)-next < size+2 {
@@ -113,7 +118,11 @@ func (h *fakeBroker) publish(subject string, payload []byte) {
 }
 
 func (h *fakeBroker) deliver(subject string, payload []byte, copies int) {
-	for _, s := range h.subs[subject] {
+	to := h.subs[subject]
+	if len(to) > 0 && to[0].group != "" { // one group at most, in turn
+		to = to[int(h.count)%len(to):][:1]
+	}
+	for _, s := range to {
 		for range copies {
 			s.peer.say(fmt.Appendf(nil, "MSG %s %s %d\r\n%s\r\n", subject, s.sid, len(payload), payload))
 		}
@@ -162,7 +171,8 @@ func short(s Scenario) Load {
 func TestEveryScenarioRuns(t *testing.T) {
 	want := map[string]string{
 		"conn": "bytes_per_conn", "fanout": "cpu_us_per_delivery", "spread": "cpu_us_per_delivery", "fanin": "cpu_us_per_delivery",
-		"pairs": "cpu_us_per_delivery", "reqrep": "two_p50", "subs": "cpu_us_per_match", "quiet": "flood_p99",
+		"pairs": "cpu_us_per_delivery", "reqrep": "two_p50", "subs": "cpu_us_per_match",
+		"queue": "cpu_us_per_delivery", "churn": "cpu_us_per_cycle", "storm": "last_pong", "quiet": "flood_p99",
 	}
 	target := startFake(t, nil)
 	for _, s := range Scenarios {
@@ -182,6 +192,9 @@ func TestEveryScenarioRuns(t *testing.T) {
 			continue
 		}
 		load.Verify = true
+		if s.Name == "storm" {
+			load.Rate = 5000 // of what is beside it: nothing else has messages
+		}
 		if result, err = s.Run(target, load); err != nil {
 			t.Errorf("%s, verified: %v", s.Name, err)
 		} else if n, _ := result.Metric("verified"); n == 0 || result.Failure != "" {
@@ -193,7 +206,7 @@ func TestEveryScenarioRuns(t *testing.T) {
 // The latency of an open model counts from when a message was due.
 func TestLatencyAtARate(t *testing.T) {
 	target := startFake(t, nil)
-	for _, name := range []string{"fanout", "spread", "fanin", "pairs", "reqrep"} {
+	for _, name := range []string{"fanout", "spread", "fanin", "pairs", "queue", "reqrep"} {
 		s, _ := Find(name)
 		load := short(s)
 		load.Conns, load.Pairs, load.Rate, load.Verify = 3, 2, 2000, true
@@ -235,15 +248,18 @@ func TestRatePacesMessages(t *testing.T) {
 // What a broker spoils, and what verification must call it. The victim is in the
 // middle, at the end of a phase, or both.
 func TestSpoiltMessagesAreFound(t *testing.T) {
-	const victim = 151
 	for want, spoil := range map[string]func(payload []byte) int{
 		"lost":      func([]byte) int { return 0 },
 		"doubled":   func([]byte) int { return 2 },
 		"reordered": func([]byte) int { return late },
 		"altered":   func(p []byte) int { p[len(p)-1] ^= 1; return 1 },
 	} {
-		for _, name := range []string{"fanout", "spread", "fanin", "pairs", "subs"} {
+		for _, name := range []string{"fanout", "spread", "fanin", "pairs", "subs", "queue", "churn"} {
 			s, _ := Find(name)
+			victim := uint64(151)
+			if name == "churn" {
+				victim = 20 // there are fewer
+			}
 			load := short(s)
 			load.Verify, load.Conns, load.Size, load.Readers = true, 3, 100, 1
 			target := startFake(t, func(n uint64, p []byte) int {
@@ -261,7 +277,7 @@ func TestSpoiltMessagesAreFound(t *testing.T) {
 			if name == "fanout" {
 				copies = 3
 			}
-			if want == "reordered" && (name == "spread" || name == "fanin" || name == "subs") {
+			if want == "reordered" && (name == "spread" || name == "fanin" || name == "subs" || name == "queue" || name == "churn") {
 				continue // neighbours are of different streams or go to different subscribers
 			}
 			for _, m := range []string{"lost", "doubled", "reordered", "altered", "misrouted"} {

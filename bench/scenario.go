@@ -31,7 +31,8 @@ type Load struct {
 	Window   int           `json:"window,omitempty"`   // messages a subscriber may be behind
 	Clients  int           `json:"clients,omitempty"`  // reqrep: connections, 0 for every case
 	Beside   string        `json:"beside,omitempty"`   // quiet: what goes on beside, "" for every case
-	Verify   bool          `json:"verify,omitempty"`   // subscribers compare every payload
+	Verify   bool          `json:"verify,omitempty"`   // subscribers check every payload
+	Bind     []netip.Addr  `json:"bind,omitempty"`     // source addresses of connections, in turn
 	Readers  int           `json:"readers,omitempty"`  // our loops that read
 	Warmup   time.Duration `json:"warmup,omitempty"`   // not measured
 	Duration time.Duration `json:"duration,omitempty"` // measured
@@ -66,6 +67,15 @@ var Scenarios = []Scenario{
 	{"reqrep", "round trips of requests, one at a time",
 		Load{Size: 16, Warmup: time.Second / 2, Duration: 2 * time.Second},
 		[]string{"clients", "size", "rate", "verify", "warmup", "duration"}, runReqrep},
+	{"queue", "one publisher, many members of a queue group",
+		Load{Conns: 100, Size: 128, Window: 16384, Warmup: time.Second / 2, Duration: 3 * time.Second},
+		[]string{"conns", "size", "rate", "window", "verify", "warmup", "duration"}, runQueue},
+	{"churn", "clients that connect, subscribe, get one message and leave",
+		Load{Conns: 64, Size: 128, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
+		[]string{"conns", "size", "rate", "readers", "verify", "warmup", "duration"}, runChurn},
+	{"storm", "everybody connects at once: time to the last PONG",
+		Load{Conns: 5000, Size: 128, Readers: 1},
+		[]string{"conns", "size", "rate", "readers", "verify"}, runStorm},
 	{"subs", "many literal subjects: memory, cost of SUB, cost of a match",
 		Load{Conns: 1000, PerConn: 1000, Size: 16, Window: 16384, Warmup: time.Second / 2, Duration: 2 * time.Second, Settle: 3 * time.Second},
 		[]string{"conns", "perconn", "size", "window", "verify", "warmup", "duration", "settle"}, runSubs},

@@ -135,6 +135,7 @@ func (r *run) withFleet(do func(*fleet) error) error {
 		return err
 	}
 	defer f.close()
+	f.bind = r.load.Bind
 	return do(f)
 }
 
