@@ -57,14 +57,20 @@ func (r *run) newChurn(f *fleet, rate, clients int) *churn {
 // clients are none that could be asked: they come and go.
 func (c *churn) clients() []*client { return nil }
 
-// start runs a goroutine that ends with stop.
+// start runs a goroutine that ends with stop. A nil churn has nobody come.
 func (c *churn) start() {
+	if c == nil {
+		return
+	}
 	c.quit, c.done = make(chan struct{}), make(chan struct{})
 	go c.drive(c.quit)
 }
 
 // stop waits until the last client has left.
 func (c *churn) stop() uint64 {
+	if c == nil {
+		return 0
+	}
 	if c.quit == nil {
 		return c.begun
 	}
@@ -117,7 +123,7 @@ func (c *churn) begin(due int64) error {
 	y := &cycle{churn: c, due: due, dialled: monotonic()}
 	i := int(c.begun)
 	own := &stream{id: uint32(i)}
-	subject := c.run.subject(i)
+	subject := c.run.subject(i) + ".churn" // not one that others of the run use
 	payload := c.run.newForm(0).next(own, due, y.dialled)
 	y.client.hello = appendPub(sub(subject), subject, "", payload)
 	y.client.follower = y

@@ -2,9 +2,11 @@ package bench
 
 import (
 	"flag"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // LoadFlags declares the flags of a scenario's load; the result holds its
@@ -23,6 +25,8 @@ func LoadFlags(fs *flag.FlagSet, s Scenario) *Load {
 		{"rate", &load.Rate, s.rateHelp()},
 		{"window", &load.Window, "`messages` a subscriber may be behind at full speed"},
 		{"clients", &load.Clients, "1 or 2 connections, one request at a time; 0 measures every case"},
+		{"conn-rate", &load.ConnRate, "connections opened a `second`; 0 is as fast as it goes"},
+		{"share", &load.Share, "`percent` of the subscribers that stop reading"},
 		{"readers", &load.Readers, "loops of the generator that read"},
 	} {
 		if has(f.name) {
@@ -42,11 +46,28 @@ func LoadFlags(fs *flag.FlagSet, s Scenario) *Load {
 	if has("warmup") {
 		fs.DurationVar(&load.Warmup, "warmup", load.Warmup, "load that is not measured")
 	}
-	if has("duration") {
-		fs.DurationVar(&load.Duration, "duration", load.Duration, "load that is measured")
+	for _, f := range [...]struct {
+		name string
+		to   *time.Duration
+		help string
+	}{
+		{"ramp", &load.Ramp, "open connections evenly within this time, unless --conn-rate says how fast"},
+		{"duration", &load.Duration, "load that is measured; of conn: at least how long it takes, by holding longer"},
+		{"settle", &load.Settle, "pause before memory is read"},
+		{"hold", &load.Hold, "how long connections then stay idle, or do not read"},
+	} {
+		if has(f.name) {
+			fs.DurationVar(f.to, f.name, *f.to, f.help)
+		}
 	}
-	if has("settle") {
-		fs.DurationVar(&load.Settle, "settle", load.Settle, "pause before memory is read")
+	if has("file") {
+		fs.Func("file", "`file` of stages; see below", func(name string) error {
+			text, err := os.ReadFile(name)
+			if err == nil {
+				load.Stages, err = ParseStages(string(text))
+			}
+			return err
+		})
 	}
 	return &load
 }
@@ -58,6 +79,8 @@ func (s Scenario) rateHelp() string {
 		return "PINGs a second"
 	case "churn":
 		return "cycles a second, due whether the broker keeps up or not; 0 goes as fast as it can"
+	case "soak":
+		return "messages a second to every subscriber"
 	case "storm":
 		return "messages a second from one publisher to one subscriber beside the storm; their latencies are reported"
 	}

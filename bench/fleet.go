@@ -81,10 +81,11 @@ func (h *host) PollFailed(err error) { h.fleet.fail(err) }
 // A fleet is the connections of one run. Loop 0 is for publishers, the others
 // for subscribers, so that a publisher does not wait for readers.
 type fleet struct {
-	to    netip.AddrPort
-	bind  []netip.Addr // source addresses, in turn; none is the system's choice
-	group *loop.Group
-	hosts []*host
+	to       netip.AddrPort
+	openRate int          // connections a second that open opens at most, 0 for as fast as it goes
+	bind     []netip.Addr // source addresses, in turn; none is the system's choice
+	group    *loop.Group
+	hosts    []*host
 
 	mu      sync.Mutex   // leaf; guards info
 	info    []byte       // the first greeting
@@ -118,6 +119,12 @@ func newFleet(to netip.AddrPort, readers int) (*fleet, error) {
 	}
 	f.group = g
 	return f, g.Start()
+}
+
+// prepare gives the fleet what the run wants of it, before anything is opened.
+func (f *fleet) prepare(r *run) {
+	f.bind = r.load.Bind
+	r.fleet.Store(f)
 }
 
 // publishers is the loop publishers live on.
@@ -180,7 +187,12 @@ func (f *fleet) open(clients []*client, place func(i int) *host) error {
 	}
 	f.awaited.Store(int64(len(clients)))
 	f.gate.Store(true)
+	p := pace{rate: max(1, f.openRate), start: monotonic()}
 	for i, c := range clients {
+		for wait := p.due() - monotonic(); f.openRate > 0 && wait > 0; wait = p.due() - monotonic() {
+			nap(time.Duration(wait))
+		}
+		p.done()
 		select {
 		case f.greeting <- struct{}{}:
 		case err := <-f.failed:

@@ -131,8 +131,12 @@ func (h *fakeBroker) deliver(subject string, payload []byte, copies int) {
 
 // startFake runs a fake broker; its process is ours.
 func startFake(t *testing.T, spoil spoiler) Target {
+	return startFakeWith(t, loop.Config{Loops: 1}, spoil)
+}
+
+func startFakeWith(t *testing.T, config loop.Config, spoil spoiler) Target {
 	t.Helper()
-	g, err := loop.NewGroup(loop.Config{Loops: 1}, func(l *loop.Loop) loop.Host {
+	g, err := loop.NewGroup(config, func(l *loop.Loop) loop.Host {
 		return &fakeBroker{l: l, subs: map[string][]*fakeSub{}, spoil: spoil}
 	})
 	if err != nil {
@@ -165,6 +169,12 @@ func short(s Scenario) Load {
 	load.PerConn = min(load.PerConn, 20)
 	load.Window = min(load.Window, 256)
 	load.Warmup, load.Duration, load.Settle = 20*time.Millisecond, 100*time.Millisecond, 20*time.Millisecond
+	load.Hold = min(load.Hold, 100*time.Millisecond)
+	if s.Name == "mixed" {
+		fan, _ := Find("fanout")
+		come, _ := Find("churn")
+		load.Stages = []Stage{{"fanout", short(fan), false}, {"churn", short(come), true}, {"fanout", short(fan), false}}
+	}
 	return load
 }
 
@@ -172,7 +182,8 @@ func TestEveryScenarioRuns(t *testing.T) {
 	want := map[string]string{
 		"conn": "bytes_per_conn", "fanout": "cpu_us_per_delivery", "spread": "cpu_us_per_delivery", "fanin": "cpu_us_per_delivery",
 		"pairs": "cpu_us_per_delivery", "reqrep": "two_p50", "subs": "cpu_us_per_match",
-		"queue": "cpu_us_per_delivery", "churn": "cpu_us_per_cycle", "storm": "last_pong", "quiet": "flood_p99",
+		"queue": "cpu_us_per_delivery", "churn": "cpu_us_per_cycle", "storm": "last_pong",
+		"slow": "others_per_second_after", "soak": "cycles_per_second", "mixed": "", "quiet": "flood_p99",
 	}
 	target := startFake(t, nil)
 	for _, s := range Scenarios {
@@ -180,6 +191,12 @@ func TestEveryScenarioRuns(t *testing.T) {
 		result, err := s.Run(target, load)
 		if err != nil {
 			t.Errorf("%s: %v", s.Name, err)
+			continue
+		}
+		if s.Name == "mixed" {
+			if len(result.Stages) != 3 || len(result.Stages[1].Metrics) == 0 {
+				t.Errorf("mixed: %+v, want the results of three stages", result.Stages)
+			}
 			continue
 		}
 		if v, ok := result.Metric(want[s.Name]); !ok || v <= 0 && s.Name != "conn" {
@@ -292,6 +309,24 @@ func TestSpoiltMessagesAreFound(t *testing.T) {
 			if result.Failure == "" {
 				t.Errorf("%s: one message was %s, and the run passed", name, want)
 			}
+		}
+	}
+}
+
+// Those that stop reading are cut by a broker with little patience, and only those.
+func TestSlowOnesThatAreCutAreCounted(t *testing.T) {
+	for patience, want := range map[time.Duration]float64{100 * time.Millisecond: 2, 10 * time.Second: 0} {
+		s, _ := Find("slow")
+		load := short(s)
+		load.Conns, load.Share, load.Size, load.Window, load.Verify = 5, 40, 64<<10, 32, true
+		load.Hold = 600 * time.Millisecond
+		result, err := s.Run(startFakeWith(t, loop.Config{Loops: 1, WriteDeadline: int64(patience)}, nil), load)
+		if err != nil {
+			t.Errorf("patience %v: %v", patience, err)
+			continue
+		}
+		if cut, _ := result.Metric("slow_cut"); cut != want || result.Failure != "" {
+			t.Errorf("patience %v: %v of 2 were cut, want %v; %s", patience, cut, want, result.Failure)
 		}
 	}
 }

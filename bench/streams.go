@@ -135,7 +135,7 @@ func (r *run) withFleet(do func(*fleet) error) error {
 		return err
 	}
 	defer f.close()
-	f.bind = r.load.Bind
+	f.prepare(r)
 	return do(f)
 }
 
