@@ -6,7 +6,7 @@ import (
 	"gnatsd-ev/loop"
 )
 
-// connectLine is what every connection says after INFO.
+// connectLine is what every connection says after INFO, unless it has a login.
 const connectLine = `CONNECT {"verbose":false,"pedantic":false,"echo":true,"headers":true,` +
 	`"no_responders":true,"protocol":1,"lang":"go","version":"1.0.0","name":"gnatsd-ev-bench"}` + "\r\n"
 
@@ -55,8 +55,9 @@ func (c *client) Info(line []byte) {
 	c.info = true
 	c.host.fleet.noteInfo(line)
 	l := c.host.l
-	tail := l.Tail(len(connectLine) + len(c.hello) + len(pingLine))
-	tail = append(tail, connectLine...)
+	connect := c.host.fleet.connect
+	tail := l.Tail(len(connect) + len(c.hello) + len(pingLine))
+	tail = append(tail, connect...)
 	tail = append(tail, c.hello...)
 	tail = append(tail, pingLine...)
 	l.Send(&c.conn, l.Span(tail))

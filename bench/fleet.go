@@ -82,6 +82,7 @@ func (h *host) PollFailed(err error) { h.fleet.fail(err) }
 // for subscribers, so that a publisher does not wait for readers.
 type fleet struct {
 	to       netip.AddrPort
+	connect  []byte       // CONNECT of every connection
 	openRate int          // connections a second that open opens at most, 0 for as fast as it goes
 	bind     []netip.Addr // source addresses, in turn; none is the system's choice
 	group    *loop.Group
@@ -123,7 +124,7 @@ func newFleet(to netip.AddrPort, readers int) (*fleet, error) {
 
 // prepare gives the fleet what the run wants of it, before anything is opened.
 func (f *fleet) prepare(r *run) {
-	f.bind = r.load.Bind
+	f.bind, f.connect = r.load.Bind, r.target.Login.connectLine()
 	r.fleet.Store(f)
 }
 

@@ -66,6 +66,7 @@ func (r *run) wire(hello []byte) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.hello = r.target.Login.connectLine()
 	if err := w.connect(hello); err != nil {
 		w.close()
 		return nil, err

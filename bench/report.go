@@ -53,6 +53,12 @@ func ThisMachine() Machine {
 
 // WriteTable prints the result for people.
 func (r *Result) WriteTable(w io.Writer) error {
+	for _, stage := range r.Stages {
+		if err := stage.WriteTable(w); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
 	fmt.Fprintf(w, "%s on %s\n", r.Scenario, r.Broker)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, m := range r.Metrics {

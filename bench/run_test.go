@@ -22,6 +22,7 @@ type fakeBroker struct {
 	l     *loop.Loop
 	subs  map[string][]*fakeSub
 	spoil spoiler
+	login string // must stand in each CONNECT
 	count uint64
 	late  func() // delivers a message that was held back
 }
@@ -77,6 +78,10 @@ func (p *fakePeer) Receive(b []byte) (done, need int) {
 		words := strings.Fields(string(b[done : done+end]))
 		next := done + end + 1
 		switch words[0] {
+		case "CONNECT":
+			if !bytes.Contains(b[done:next], []byte(p.broker.login)) {
+				p.say([]byte("-ERR 'Authorization Violation'\r\n"))
+			}
 		case "PING":
 			p.say([]byte("PONG\r\n"))
 		case "SUB":
@@ -131,13 +136,15 @@ func (h *fakeBroker) deliver(subject string, payload []byte, copies int) {
 
 // startFake runs a fake broker; its process is ours.
 func startFake(t *testing.T, spoil spoiler) Target {
-	return startFakeWith(t, loop.Config{Loops: 1}, spoil)
+	return startFakeWith(t, loop.Config{Loops: 1}, fakeBroker{spoil: spoil})
 }
 
-func startFakeWith(t *testing.T, config loop.Config, spoil spoiler) Target {
+func startFakeWith(t *testing.T, config loop.Config, like fakeBroker) Target {
 	t.Helper()
 	g, err := loop.NewGroup(config, func(l *loop.Loop) loop.Host {
-		return &fakeBroker{l: l, subs: map[string][]*fakeSub{}, spoil: spoil}
+		h := like
+		h.l, h.subs = l, map[string][]*fakeSub{}
+		return &h
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -320,13 +327,30 @@ func TestSlowOnesThatAreCutAreCounted(t *testing.T) {
 		load := short(s)
 		load.Conns, load.Share, load.Size, load.Window, load.Verify = 5, 40, 64<<10, 32, true
 		load.Hold = 600 * time.Millisecond
-		result, err := s.Run(startFakeWith(t, loop.Config{Loops: 1, WriteDeadline: int64(patience)}, nil), load)
+		result, err := s.Run(startFakeWith(t, loop.Config{Loops: 1, WriteDeadline: int64(patience)}, fakeBroker{}), load)
 		if err != nil {
 			t.Errorf("patience %v: %v", patience, err)
 			continue
 		}
 		if cut, _ := result.Metric("slow_cut"); cut != want || result.Failure != "" {
 			t.Errorf("patience %v: %v of 2 were cut, want %v; %s", patience, cut, want, result.Failure)
+		}
+	}
+}
+
+// Connections on loops and on wires log in.
+func TestLoginIsSent(t *testing.T) {
+	login := Login{User: "ann", Password: `s"3 cret`}
+	target := startFakeWith(t, loop.Config{Loops: 1}, fakeBroker{login: `,"user":"ann","pass":"s\"3 cret"}`})
+	for _, name := range []string{"fanout", "reqrep", "churn", "storm"} {
+		s, _ := Find(name)
+		target.Login = login
+		if _, err := s.Run(target, short(s)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		target.Login = Login{Token: "other"}
+		if _, err := s.Run(target, short(s)); err == nil {
+			t.Errorf("%s: it ran with a wrong login", name)
 		}
 	}
 }

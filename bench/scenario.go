@@ -19,6 +19,7 @@ type Target struct {
 	Addr    netip.AddrPort // where it listens for clients
 	Process Process        // zero if unknown: its cost is not reported
 	Profile int            // port of its net/http/pprof, or zero
+	Login   Login          // of every connection
 
 	// Watch is told each second how a run of the named scenario goes, if it is
 	// set. Runs beside each other call it at the same time.
@@ -161,12 +162,14 @@ func (s Scenario) Run(target Target, load Load) (*Result, error) {
 	}
 	r := &run{target: target, load: load, rate: load.Rate, id: nuid.Next()[:8]}
 	r.result = &Result{Scenario: s.Name, Load: load}
-	broker, err := greet(target.Addr)
+	broker, err := greet(target.Addr, target.Login)
 	if err != nil {
 		return nil, err
 	}
 	r.result.Broker = broker
-	r.noteSizes()
+	if slices.Contains(s.Flags, "size") {
+		r.noteSizes()
+	}
 	if target.Process != 0 {
 		if r.idle, err = target.Process.Usage(); err != nil {
 			return nil, err

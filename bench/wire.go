@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,7 @@ import (
 // waits in read(2) is woken sooner than a loop. One goroutine at a time.
 type wire struct {
 	fd     int
+	hello  []byte // its CONNECT
 	reader Reader
 	buf    []byte
 	kept   int // buf[:kept] is the beginning of a frame
@@ -61,7 +63,7 @@ func (w *wire) connect(hello []byte) error {
 			return err
 		}
 	}
-	if err := w.write(append([]byte(connectLine), hello...)); err != nil {
+	if err := w.write(slices.Concat(w.hello, hello)); err != nil {
 		return err
 	}
 	return w.ping()
@@ -156,13 +158,14 @@ func (b Broker) String() string {
 }
 
 // greet asks the broker at to who it is.
-func greet(to netip.AddrPort) (Broker, error) {
+func greet(to netip.AddrPort, login Login) (Broker, error) {
 	var b Broker
 	w, err := dialWire(to)
 	if err != nil {
 		return b, err
 	}
 	defer w.close()
+	w.hello = login.connectLine()
 	if err := w.connect(nil); err != nil {
 		return b, err
 	}
