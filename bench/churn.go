@@ -22,6 +22,10 @@ func runChurn(r *run) error {
 		}
 		r.costs(p, p.published, "cycle")
 		r.distribute("cycle", r.latencies(f))
+		if c.unbegun > 0 {
+			r.report("unbegun", float64(c.unbegun), "cycles")
+			r.warn("the broker did not keep up: %d cycles were due and could not begin; no time counts them", c.unbegun)
+		}
 		return nil
 	})
 }
@@ -34,9 +38,11 @@ type churn struct {
 	rate  int           // cycles a second, 0 for as many as go
 	slots chan struct{} // holds one item for each cycle on its way
 
-	begun uint64 // by the goroutine between start and stop
-	quit  chan struct{}
-	done  chan struct{}
+	// By the goroutine between start and stop.
+	begun   uint64
+	unbegun int64 // cycles that were due when it was last stopped
+	quit    chan struct{}
+	done    chan struct{}
 }
 
 // A cycle is one client's life. Its loop only, once the client is on it.
@@ -90,6 +96,9 @@ func (c *churn) stop() uint64 {
 func (c *churn) drive(quit chan struct{}) {
 	defer close(c.done)
 	p := pace{rate: max(1, c.rate), start: monotonic()}
+	if c.rate > 0 {
+		defer func() { c.unbegun = p.overdue(monotonic() - int64(napMax)) }()
+	}
 	for {
 		select {
 		case <-quit:

@@ -32,10 +32,11 @@ type composer struct {
 	form   *form
 	at     int
 
-	pace  *pace // nil for full speed
-	beats *metronome
-	held  bool                    // a full socket held messages up; it is not our lag
-	lag   *hdrhistogram.Histogram // of what we sent behind the time it was due
+	pace   *pace // nil for full speed
+	beats  *metronome
+	held   bool                    // a full socket held messages up; it is not our lag
+	unsent int64                   // messages that were due when it was last stopped
+	lag    *hdrhistogram.Histogram // of what we sent behind the time it was due
 }
 
 // compose makes a composer of the load's form and puts it on the loop of the
@@ -82,6 +83,11 @@ func (c *composer) stop() uint64 {
 	if c.beats != nil {
 		c.beats.stop()
 		c.beats = nil
+		c.host.l.Do(func(*loop.Loop) { // once more for what has just become due, since nobody may have looked
+			for c.commit() && !c.held {
+			}
+			c.unsent = c.pace.overdue(monotonic() - int64(beatMin))
+		})
 	}
 	return c.throttle.stop()
 }

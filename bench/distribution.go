@@ -63,12 +63,21 @@ func microseconds(ns int64) float64 { return float64(ns) / 1000 }
 // generator can be believed.
 func (r *run) latency(f *fleet) {
 	r.distribute("latency", r.latencies(f))
-	lag := r.lag(f)
-	p99 := time.Duration(lag.ValueAtPercentile(99))
-	r.report("generator_lag_p99", microseconds(int64(p99)), "us")
+	if n := r.unsent(f); n > 0 {
+		r.report("unsent", float64(n), "messages")
+		r.warn("the broker did not keep up: %d messages were due and could not be sent; no latency counts them", n)
+	}
+	r.report("generator_lag_p99", microseconds(r.warnOfLag(f)), "us")
+}
+
+// warnOfLag warns if the publishers of a fleet were late by their own doing, and returns
+// how late.
+func (r *run) warnOfLag(f *fleet) int64 {
+	p99 := time.Duration(r.lag(f).ValueAtPercentile(99))
 	if p99 > lagMax {
 		r.warn("the generator was late by itself: 1 message in 100 was sent %v or more after it was due; less --rate, or a less busy machine", p99)
 	}
+	return int64(p99)
 }
 
 // write prints the distribution for people.

@@ -41,6 +41,13 @@ func (p *pace) due() int64 {
 // done goes on to the next message.
 func (p *pace) done() { p.count++ }
 
+// overdue is how many messages were due by now and are not done with.
+func (p pace) overdue(now int64) int64 {
+	count := p.count
+	p.skip(now)
+	return max(0, p.count-count)
+}
+
 // skip goes on to the first message that is due after now.
 func (p *pace) skip(now int64) {
 	// Seconds apart, so that long runs at high rates do not overflow.

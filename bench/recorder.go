@@ -120,6 +120,22 @@ func (r *run) latencies(f *fleet) (d Distribution) {
 	return d
 }
 
+// unsent is how many messages the publishers of a fleet left unsent, though due.
+func (r *run) unsent(f *fleet) (n int64) {
+	for _, c := range r.composers {
+		if c.pace == nil || c.host.fleet != f {
+			continue
+		}
+		done := make(chan struct{})
+		c.host.l.Do(func(*loop.Loop) {
+			n += c.unsent
+			close(done)
+		})
+		<-done
+	}
+	return n
+}
+
 // lag merges how late the publishers of a fleet were by their own doing.
 func (r *run) lag(f *fleet) *hdrhistogram.Histogram {
 	all := newHistogram()

@@ -269,6 +269,42 @@ func TestRatePacesMessages(t *testing.T) {
 	}
 }
 
+// While a broker does not read, a publisher cannot send. What was due meanwhile is sent
+// late and delivered soon: only the corrected latency tells.
+func TestLatencyIsCorrectedForOmission(t *testing.T) {
+	const stall = 300 * time.Millisecond
+	target := startFake(t, func(n uint64, _ []byte) int {
+		if n == 100 {
+			time.Sleep(stall)
+		}
+		return 1
+	})
+	s, _ := Find("fanout")
+	load := short(s)
+	load.Conns, load.Size, load.Rate, load.Warmup, load.Duration = 1, 64<<10, 1000, 0, 600*time.Millisecond
+	result, err := s.Run(target, load)
+	if err != nil {
+		t.Fatal(err)
+	}
+	corrected, _ := result.Metric("latency_p90")
+	uncorrected, _ := result.Metric("latency_uncorrected_p90")
+	if least := microseconds(int64(stall / 10)); corrected < uncorrected+least {
+		t.Errorf("p90 is %v us corrected, %v uncorrected, of a broker that stood still for %v", corrected, uncorrected, stall)
+	}
+	load.Duration = stall // it is over before the broker reads on
+	if result, err = s.Run(startFake(t, func(n uint64, _ []byte) int {
+		if n == 100 {
+			time.Sleep(stall)
+		}
+		return 1
+	}), load); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := result.Metric("unsent"); n < 50 || len(result.Warnings) == 0 {
+		t.Errorf("%v of 300 messages count as unsent, though the broker read no more after 100; warnings %q", n, result.Warnings)
+	}
+}
+
 // What a broker spoils, and what verification must call it. The victim is in the
 // middle, at the end of a phase, or both.
 func TestSpoiltMessagesAreFound(t *testing.T) {

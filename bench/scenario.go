@@ -155,6 +155,7 @@ func (s Scenario) Run(target Target, load Load) (*Result, error) {
 	if load.Readers == 0 {
 		load.Readers = 1
 	}
+	load.Window = min(load.Window, max(epochsAhead, windowBytesMax/max(1, load.Size)))
 	// Our loops are locked threads; pacers, the driver and the collector need
 	// room beside them.
 	if want := load.Readers + 4; runtime.GOMAXPROCS(0) < want {
@@ -272,5 +273,10 @@ func (load Load) Check(s Scenario) error {
 
 const (
 	sizeMax = 1 << 20 // the usual max_payload
+
+	// windowBytesMax is how far a subscriber may be behind at full speed, whatever
+	// the window: brokers cut those that are 64 MB behind.
+	windowBytesMax = 8 << 20
+
 	rateMax = 5_000_000
 )

@@ -134,6 +134,7 @@ func (k *slowness) stretch(name string, d time.Duration) error {
 	}
 	if r.rate > 0 {
 		r.distribute("latency_"+name, r.latencies(f))
+		r.warnOfLag(f)
 	}
 	return nil
 }
