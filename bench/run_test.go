@@ -186,6 +186,7 @@ func short(s Scenario) Load {
 }
 
 func TestEveryScenarioRuns(t *testing.T) {
+	t.Parallel()
 	want := map[string]string{
 		"conn": "bytes_per_conn", "fanout": "cpu_us_per_delivery", "spread": "cpu_us_per_delivery", "fanin": "cpu_us_per_delivery",
 		"pairs": "cpu_us_per_delivery", "reqrep": "two_p50", "subs": "cpu_us_per_match",
@@ -308,6 +309,7 @@ func TestLatencyIsCorrectedForOmission(t *testing.T) {
 // What a broker spoils, and what verification must call it. The victim is in the
 // middle, at the end of a phase, or both.
 func TestSpoiltMessagesAreFound(t *testing.T) {
+	t.Parallel()
 	for want, spoil := range map[string]func(payload []byte) int{
 		"lost":      func([]byte) int { return 0 },
 		"doubled":   func([]byte) int { return 2 },
@@ -358,6 +360,7 @@ func TestSpoiltMessagesAreFound(t *testing.T) {
 
 // Those that stop reading are cut by a broker with little patience, and only those.
 func TestSlowOnesThatAreCutAreCounted(t *testing.T) {
+	t.Parallel()
 	for patience, want := range map[time.Duration]float64{100 * time.Millisecond: 2, 10 * time.Second: 0} {
 		s, _ := Find("slow")
 		load := short(s)
@@ -376,6 +379,7 @@ func TestSlowOnesThatAreCutAreCounted(t *testing.T) {
 
 // Connections on loops and on wires log in.
 func TestLoginIsSent(t *testing.T) {
+	t.Parallel()
 	login := Login{User: "ann", Password: `s"3 cret`}
 	target := startFakeWith(t, loop.Config{Loops: 1}, fakeBroker{login: `,"user":"ann","pass":"s\"3 cret"}`})
 	for _, name := range []string{"fanout", "reqrep", "churn", "storm"} {
