@@ -22,7 +22,6 @@ func runBroadcast(r *run) error {
 			c.hello = sub(r.subject(0))
 			c.meter = &meter{flow: flow}
 		}
-		r.watch(subscribers, 1)
 		publishers, err := r.openBoth(f, subscribers, 1)
 		if err != nil {
 			return err

@@ -13,10 +13,14 @@
 //	client.go     one connection on a loop: greeting, counting
 //	fleet.go      all connections of a run and the loops they live on
 //	flow.go       how far publishers may run ahead of the slowest subscriber
-//	source.go     publishers: saturating, round robin, paced
+//	source.go     publishers of ready-made bytes: saturating, round robin
+//	compose.go    publishers of messages that differ: at a rate, verified, of mixed sizes
+//	pace.go       when messages are due, and who wakes the loop for them
+//	stamp.go      what a payload says of itself: times, number, checksum
+//	recorder.go   latencies of deliveries, by loop
 //	wire.go       one blocking connection, for latencies
 //	cost.go       what a process has used so far
-//	verify.go     stamps and checks in payloads, when asked for
+//	verify.go     what is lost, doubled, reordered, altered, when asked for
 //	phase.go      one measured stretch of load, from idle to idle
 //	account.go    what a phase is reported as, and what makes it doubtful
 //	scenario.go   the list of scenarios, each in a file of its own

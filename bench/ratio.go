@@ -72,7 +72,7 @@ func (fig *Figure) ratio(p Pair) *Ratio {
 	}
 	r := &Ratio{Rounds: len(ratios), Median: Median(ratios), Min: slices.Min(ratios), Max: slices.Max(ratios)}
 	if logs, ok := logarithms(ratios); ok && len(logs) > 1 {
-		mean, variance := moments(logs)
+		mean, variance := spread(logs)
 		reach := student(float64(len(logs)-1)) * math.Sqrt(variance/float64(len(logs)))
 		r.Low, r.High = math.Exp(mean-reach), math.Exp(mean+reach)
 	}
@@ -106,8 +106,8 @@ func change(was, is []float64) *Ratio {
 	if !aok || !bok || len(a) < 2 || len(b) < 2 {
 		return r
 	}
-	meanA, varA := moments(a)
-	meanB, varB := moments(b)
+	meanA, varA := spread(a)
+	meanB, varB := spread(b)
 	shareA, shareB := varA/float64(len(a)), varB/float64(len(b))
 	freedom := math.Inf(1)
 	if sum := shareA + shareB; sum > 0 {
@@ -129,8 +129,8 @@ func logarithms(values []float64) (logs []float64, ok bool) {
 	return logs, true
 }
 
-// moments are the mean and the variance of a sample of two or more.
-func moments(values []float64) (mean, variance float64) {
+// spread is the mean and the variance of a sample of two or more.
+func spread(values []float64) (mean, variance float64) {
 	for _, v := range values {
 		mean += v / float64(len(values))
 	}

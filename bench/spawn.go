@@ -82,7 +82,7 @@ func (s *Spawned) await() error {
 			return fmt.Errorf("broker ended at once: %w", errors.Join(err, errors.New("it does not serve")))
 		case <-time.After(20 * time.Millisecond):
 		}
-		if _, err := greet(s.Target.Addr); err == nil {
+		if _, err := greet(s.Target.Addr, Login{}); err == nil {
 			return nil
 		}
 	}

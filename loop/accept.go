@@ -98,7 +98,9 @@ func (g *Group) place(from *Loop, fd int, remote netip.AddrPort, with any) {
 		from.Adopt(fd, remote, with)
 		return
 	}
-	from.PostTo(target, &newHandover(fd, remote, with).Letter, 1)
+	if h := newHandover(fd, remote, with); !from.PostTo(target, &h.Letter, 1) {
+		h.refused(target)
+	}
 }
 
 // emptiest returns the loop with the fewest connections.
@@ -122,8 +124,8 @@ func (g *Group) Hand(fd int, remote netip.AddrPort, with any) {
 // closes it. Any goroutine.
 func (g *Group) HandTo(target *Loop, fd int, remote netip.AddrPort, with any) {
 	target.connCount.Add(1)
-	if !target.Post(&newHandover(fd, remote, with).Letter) {
-		target.kernel.Close(fd)
+	if h := newHandover(fd, remote, with); !target.Post(&h.Letter) {
+		h.refused(target)
 	}
 }
 
@@ -146,13 +148,23 @@ func newHandover(fd int, remote netip.AddrPort, with any) *handover {
 
 // Deliver opens the connection on its home loop.
 func (h *handover) Deliver(l *Loop) {
-	fd, remote, with := h.fd, h.remote, h.with
-	h.with = nil
-	handovers.Put(h)
 	if l.stopping {
-		l.kernel.Close(fd)
-		l.connCount.Add(-1)
+		h.refused(l)
 		return
 	}
+	fd, remote, with := h.fd, h.remote, h.with
+	h.recycle()
 	l.Adopt(fd, remote, with)
+}
+
+// refused closes the socket: the loop it was for takes no more. Any goroutine.
+func (h *handover) refused(by *Loop) {
+	by.kernel.Close(h.fd)
+	by.connCount.Add(-1)
+	h.recycle()
+}
+
+func (h *handover) recycle() {
+	h.with = nil
+	handovers.Put(h)
 }

@@ -11,8 +11,10 @@ const (
 	// thousand connections costs each of them one write of one piece.
 	blockSize = 128 << 10
 
-	// freeBlocksMax is how many emptied blocks a loop keeps for the next burst.
+	// freeBlocksMax is how many emptied blocks a loop keeps for the next burst, and
+	// bareBlocksMax how many of those whose bytes are not theirs.
 	freeBlocksMax = 8
+	bareBlocksMax = 1 << 10
 )
 
 // A Block is an arena of outgoing bytes with counted references. Home loop
@@ -63,7 +65,7 @@ func (l *Loop) Span(tail []byte) Span {
 // SpanOf makes a span of bytes that several loops share, without copying them.
 // It takes over one reference of s.
 func (l *Loop) SpanOf(s *Shared) Span {
-	b := l.takeBlock()
+	b := takeBlock(&l.bareBlocks)
 	b.buf, b.shared = s.Bytes, s
 	l.foreign = append(l.foreign, b)
 	b.refs = 1 // until the end of the turn
@@ -75,10 +77,11 @@ func (l *Loop) SpanOf(s *Shared) Span {
 // nextBlock seals the current block and takes one with room for n bytes.
 func (l *Loop) nextBlock(n int) {
 	old := l.current
-	next := l.takeBlock()
+	var next *Block
 	if n > blockSize {
+		next = takeBlock(&l.bareBlocks)
 		next.buf = grabBytes(n)[:0]
-	} else if next.buf == nil {
+	} else if next = takeBlock(&l.freeBlocks); next.buf == nil {
 		next.buf = make([]byte, 0, blockSize)
 	}
 	next.refs = 1
@@ -89,11 +92,11 @@ func (l *Loop) nextBlock(n int) {
 	}
 }
 
-// takeBlock returns an empty block from the free list or a new one.
-func (l *Loop) takeBlock() *Block {
-	if n := len(l.freeBlocks); n > 0 {
-		b := l.freeBlocks[n-1]
-		l.freeBlocks = l.freeBlocks[:n-1]
+// takeBlock returns an empty block from a free list or a new one.
+func takeBlock(free *[]*Block) *Block {
+	if n := len(*free); n > 0 {
+		b := (*free)[n-1]
+		*free = (*free)[:n-1]
 		return b
 	}
 	return &Block{}
@@ -147,7 +150,10 @@ func (l *Loop) recycle(b *Block) {
 		b.buf = b.buf[:0]
 	}
 	b.older, b.newer, b.victim, b.wanted = nil, nil, false, 0
-	if b.buf == nil || len(l.freeBlocks) < freeBlocksMax {
+	switch {
+	case b.buf == nil && len(l.bareBlocks) < bareBlocksMax:
+		l.bareBlocks = append(l.bareBlocks, b)
+	case b.buf != nil && len(l.freeBlocks) < freeBlocksMax:
 		l.freeBlocks = append(l.freeBlocks, b)
 	}
 }

@@ -8,7 +8,8 @@ import "time"
 // that names it is still being walked.
 
 const (
-	// teardownSlice is how many unfinished teardowns one turn goes on with.
+	// teardownSlice is how many teardowns one turn goes on with, for turnTimeMax
+	// at most: each may be a slice of its owner's.
 	teardownSlice = 256
 
 	// A peer that has not read our last word yet would lose it to a reset if we
@@ -26,13 +27,18 @@ func (l *Loop) reap() {
 	}
 	n := min(len(work), teardownSlice)
 	kept := work[:0] // never ahead of the loop
-	for _, c := range work[:n] {
+	start := l.kernel.Now()
+	for i, c := range work[:n] {
 		if !c.peer.Teardown() {
 			kept = append(kept, c)
-			continue
+		} else {
+			c.torn = true
+			l.toreDown(c)
 		}
-		c.torn = true
-		l.toreDown(c)
+		if l.kernel.Now()-start > turnTimeMax {
+			n = i + 1
+			break
+		}
 	}
 	l.closing = append(kept, work[n:]...)
 	clear(work[len(l.closing):])

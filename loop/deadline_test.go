@@ -193,3 +193,32 @@ func TestAnIdleLoopIsNotWoken(t *testing.T) {
 	}
 	s.end()
 }
+
+// Many deadlines may come at once, after a connect storm as after a pause of the whole
+// machine: others are served meanwhile.
+func TestManyDeadlinesAtOnceHoldUpNobody(t *testing.T) {
+	s := newStage(t, Config{})
+	quiet, due := s.dial(), s.k.clock+int64(100*time.Second)
+	for range 300 {
+		a := s.dial()
+		a.onTick = func() { s.k.clock += turnTimeMax / 20 }
+		s.l.WakeAt(a.conn, due)
+	}
+	s.pass(due - s.k.clock - 1)
+	s.k.clock = due + wheelTick
+	quiet.socket.arrive([]byte("PING\n"))
+	start := s.k.clock
+	for len(quiet.socket.out) == 0 {
+		s.l.turn()
+	}
+	if wait := s.k.clock - start; wait > 3*turnTimeMax {
+		t.Errorf("a quiet connection was answered after %v", time.Duration(wait))
+	}
+	s.settle()
+	for _, a := range s.actors[1:] {
+		if len(a.ticks) != 1 {
+			t.Fatalf("Tick came %d times", len(a.ticks))
+		}
+	}
+	s.end()
+}

@@ -213,3 +213,25 @@ func TestWhatAnEndSendsToOthersIsWritten(t *testing.T) {
 	}
 	s.end()
 }
+
+// Many connections that hold much elsewhere end at once: others are served meanwhile.
+func TestManyTeardownsHoldUpNobody(t *testing.T) {
+	s := newStage(t, Config{})
+	quiet := s.dial()
+	for range 200 {
+		s.dial().onTeardown = func() { s.k.clock += int64(time.Millisecond) / 2 }
+	}
+	for _, a := range s.actors[1:] {
+		a.socket.finish()
+	}
+	quiet.socket.arrive([]byte("PING\n"))
+	start := s.k.clock
+	for len(quiet.socket.out) == 0 {
+		s.l.turn()
+	}
+	if wait := s.k.clock - start; wait > 2*turnTimeMax {
+		t.Errorf("a quiet connection was answered after %v", time.Duration(wait))
+	}
+	s.settle()
+	s.end()
+}

@@ -17,6 +17,10 @@ type Config struct {
 	Kernel        Kernel // nil means System()
 	WriteDeadline int64  // nanoseconds a socket may refuse the same bytes
 	HeldMax       int    // bytes of blocks slow readers may hold before they are compacted, a loop
+
+	// OwnProcessors says that GOMAXPROCS leaves others enough besides one for each
+	// loop: a loop may keep its own while it waits briefly. It counts only where Kernel is nil.
+	OwnProcessors bool
 }
 
 // A Group is a fixed set of loops that know one another.
@@ -42,7 +46,7 @@ func NewGroup(c Config, host func(*Loop) Host) (*Group, error) {
 		return nil, fmt.Errorf("loops: %d is not between 1 and %d", c.Loops, LoopsMax)
 	}
 	if c.Kernel == nil {
-		c.Kernel = System()
+		c.Kernel = system{occupy: c.OwnProcessors}
 	}
 	if c.HeldMax == 0 {
 		c.HeldMax = heldMaxDefault

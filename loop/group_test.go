@@ -114,6 +114,11 @@ func TestASocketHandedOverDuringStopIsClosed(t *testing.T) {
 		}()
 		g.Stop(int64(time.Second))
 		<-handing
+		for _, l := range g.Loops() {
+			if n := l.connCount.Load(); n != 0 {
+				t.Errorf("an ended loop counts %d connections", n)
+			}
+		}
 	}
 	checkDescriptors(t, "handed over during stop", before)
 }

@@ -15,7 +15,10 @@ import (
 // is woken instead, and both work side by side.
 
 // tenancy says whose thread may touch what belongs to a loop.
-type tenancy struct{ atomic.Int32 }
+type tenancy struct {
+	atomic.Int32
+	ringing atomic.Int32 // threads that may be about to ring the bell
+}
 
 const (
 	awake  int32 = iota // its own, or nobody's until its thread wakes: the bell was rung
@@ -65,8 +68,22 @@ const lentSpins = 40_000
 // between saying that it sleeps and waiting, and so does a borrower when it
 // gives the loop back: no letter is left behind.
 func (l *Loop) wake() {
-	if l.state.Load() == asleep && l.state.CompareAndSwap(asleep, awake) {
+	if l.state.Load() != asleep {
+		return
+	}
+	l.state.ringing.Add(1)
+	if l.state.CompareAndSwap(asleep, awake) {
 		l.poller.Ring()
+	}
+	l.state.ringing.Add(-1)
+}
+
+// bellRung waits until nobody is about to ring the loop's bell. It may have woken by itself
+// and ended meanwhile, and the number of the bell's descriptor must not be
+// somebody else's when they do. From now on it is awake for ever.
+func (l *Loop) bellRung() {
+	for l.state.ringing.Load() > 0 {
+		pauseThread()
 	}
 }
 

@@ -67,15 +67,18 @@ type Loop struct {
 	oldest        *Block // sealed blocks somebody refers to, by age
 	newest        *Block
 	heldBytes     int
-	wanted        int // bytes all connections have still to write
-	compactAt     int // held bytes above which compact may find something
-	compactLow    int // and wanted bytes below which it may
-	freeBlocks    []*Block
+	wanted        int      // bytes all connections have still to write
+	compactAt     int      // held bytes above which compact may find something
+	compactLow    int      // and wanted bytes below which it may
+	freeBlocks    []*Block // with the memory of a block
+	bareBlocks    []*Block // without
 	foreign       []*Block // shared bytes this turn holds on to
+	unflushed     int      // bytes encoded since the round before this one began
 	owed          int      // bytes handed to connections since then
-	unflushed     int      // bytes encoded since the list of dirty connections was last empty
 	dirtyList     []*Conn  // dirtyList[flushed:] are owed something
 	flushed       int
+	round         round
+	heard         bool // the run queue had its turn since the last round ended
 	expressList   []*Conn
 	over          []*Conn
 	iov           [][]byte

@@ -73,14 +73,18 @@ func (l *Loop) Post(n *Letter) bool {
 }
 
 // PostTo hands a letter to another loop, which learns of it at the end of this
-// loop's turn. work says how much there is to do for it, in messages. Home loop only.
-func (l *Loop) PostTo(target *Loop, n *Letter, work int) {
-	target.mail.push(n)
+// loop's turn, and reports false when that loop has ended and will not deliver it.
+// work says how much there is to do for it, in messages. Home loop only.
+func (l *Loop) PostTo(target *Loop, n *Letter, work int) bool {
+	if !target.mail.push(n) {
+		return false
+	}
 	if target == l {
 		l.wantTurn = true
-		return
+	} else {
+		l.posted[target.id] += max(work, 1)
 	}
-	l.posted[target.id] += max(work, 1)
+	return true
 }
 
 // call is a Mail that runs a function.

@@ -120,13 +120,36 @@ func (l *Loop) markDirty(c *Conn) {
 const (
 	flushSlice     = 256                           // connections written to before the sockets are looked at again
 	flushSliceTime = int64(300 * time.Microsecond) // and how long at most
-	flushLookEvery = 8                             // writes between two looks at the clock
+	flushLookEvery = 8                             // connections between two looks at the clock
+	flushCallsMax  = 16                            // writes to one connection: a long backlog is a slice of its own
 )
+
+// A round is one pass over the list of dirty connections. Others are listed while it
+// lasts, so on a busy loop the list may never be empty; but when a round is
+// over, all that was encoded before it began has been offered to its sockets.
+type round struct {
+	end       int // dirtyList[flushed:end] are left of it
+	unflushed int // the loop's count of that name when it began
+	owed      int // and of that
+}
+
+// nextRound takes what the present round has dealt with off the counts, and begins one
+// with those listed meanwhile.
+func (l *Loop) nextRound() {
+	l.unflushed -= l.round.unflushed
+	l.owed -= l.round.owed
+	n := copy(l.dirtyList, l.dirtyList[l.flushed:])
+	clear(l.dirtyList[n:])
+	l.dirtyList, l.flushed = l.dirtyList[:n], 0
+	l.round = round{end: n, unflushed: l.unflushed, owed: l.owed}
+}
 
 // flush writes to the connections that are owed something: all that were
 // answered in this turn, then a slice of the rest. It reports whether some are left.
 func (l *Loop) flush() (left bool) {
-	end := len(l.dirtyList) - l.flushed // what is listed behind comes from here; see below
+	if l.flushed == l.round.end {
+		l.nextRound()
+	}
 	for i, c := range l.expressList {
 		l.expressList[i] = nil
 		l.flushListed(c)
@@ -134,23 +157,20 @@ func (l *Loop) flush() (left bool) {
 	l.expressList = l.expressList[:0]
 
 	until := l.kernel.Now() + flushSliceTime
-	for i := range end {
+	for i := 0; l.flushed < l.round.end; i++ {
 		if i == flushSlice || i%flushLookEvery == flushLookEvery-1 && l.kernel.Now() > until {
-			l.flushed += i
 			return true
 		}
-		c := l.dirtyList[l.flushed+i]
-		l.dirtyList[l.flushed+i] = nil
+		c := l.dirtyList[l.flushed]
+		l.dirtyList[l.flushed] = nil
+		l.flushed++
 		l.flushListed(c)
 	}
 	// A write that failed has told the owner, and that may have sent to others:
 	// they are listed behind, and wait for a turn that commits before it writes.
-	if late := l.dirtyList[l.flushed+end:]; len(late) > 0 {
-		l.flushed += end
-		return true
-	}
-	l.dirtyList, l.flushed, l.unflushed, l.owed = l.dirtyList[:0], 0, 0, 0
-	return false
+	l.nextRound()
+	l.heard = false
+	return len(l.dirtyList) > 0
 }
 
 func (l *Loop) flushListed(c *Conn) {
@@ -161,9 +181,14 @@ func (l *Loop) flushListed(c *Conn) {
 	l.flushConn(c)
 }
 
-// flushConn writes what the socket takes.
+// flushConn writes what the socket takes. If a reader takes a long backlog as fast
+// as it is written, the rest waits until others have had their turn.
 func (l *Loop) flushConn(c *Conn) {
-	for c.pending > 0 && c.state <= stateEnding {
+	for calls := 0; c.pending > 0 && c.state <= stateEnding; calls++ {
+		if calls == flushCallsMax {
+			l.markDirty(c)
+			return
+		}
 		offered, n, err := l.write(c)
 		if err == errIntr {
 			continue

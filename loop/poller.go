@@ -19,7 +19,7 @@ type gnetPoller struct {
 	waiter waiter
 }
 
-func openPoller() (Poller, error) {
+func openPoller(occupy bool) (Poller, error) {
 	np, err := netpoll.OpenPoller()
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func openPoller() (Poller, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &gnetPoller{poller: np, fd: fd}
+	p := &gnetPoller{poller: np, fd: fd, waiter: waiter{occupy: occupy}}
 	if err := p.bell.open(); err != nil {
 		np.Close()
 		return nil, fmt.Errorf("open doorbell: %w", err)

@@ -217,11 +217,13 @@ func (s *stage) checkNothingHeld() {
 
 // actor is a Peer that writes down what happens to it.
 type actor struct {
-	conn    *Conn
-	s       *stage
-	socket  *madeUpSocket
-	receive func(a *actor, b []byte) (n, need int)
-	onEnded func()
+	conn       *Conn
+	s          *stage
+	socket     *madeUpSocket
+	receive    func(a *actor, b []byte) (n, need int)
+	onEnded    func()
+	onTeardown func()
+	onTick     func()
 
 	got  []byte // input handled
 	want []byte // all it was sent while the loop took it
@@ -279,9 +281,20 @@ func (a *actor) Ended(err error) {
 		a.onEnded()
 	}
 }
-func (a *actor) Tick(now int64) { a.ticks = append(a.ticks, now) }
-func (a *actor) Overdue()       { a.overdue = append(a.overdue, a.s.l.now) }
-func (a *actor) Teardown() bool { a.left--; return a.left < 0 }
+func (a *actor) Tick(now int64) {
+	if a.onTick != nil {
+		a.onTick()
+	}
+	a.ticks = append(a.ticks, now)
+}
+func (a *actor) Overdue() { a.overdue = append(a.overdue, a.s.l.now) }
+func (a *actor) Teardown() bool {
+	if a.onTeardown != nil {
+		a.onTeardown()
+	}
+	a.left--
+	return a.left < 0
+}
 
 // Closed gives the record back for the next connection, as owners do.
 func (a *actor) Closed() {

@@ -13,6 +13,8 @@ const (
 	tickBits   = 24      // a slot is 2^24 ns, about 17 ms
 	wheelSlots = 1 << 12 // once round takes about 69 s
 	never      = int64(1) << 62
+
+	fireLookEvery = 16 // connections fired between two looks at the clock
 )
 
 // wheel is the hashed timer wheel of one loop.
@@ -74,10 +76,11 @@ func (l *Loop) unschedule(c *Conn) {
 	c.prev, c.next, c.scheduled = nil, nil, 0
 }
 
-// fireTimers looks at all connections whose slot has come.
+// fireTimers looks at the connections whose slot has come, for turnTimeMax at most: many
+// may share one, as all that were opened in a loop's first minute do.
 func (l *Loop) fireTimers() {
 	w := &l.wheel
-	now := l.now >> tickBits
+	now, start := l.now>>tickBits, l.kernel.Now()
 	for w.tick <= now {
 		next := w.nextFilled(now + 1)
 		if next > now {
@@ -86,9 +89,14 @@ func (l *Loop) fireTimers() {
 		}
 		w.tick = next + 1
 		slot := next & (wheelSlots - 1)
-		for c := w.slots[slot]; c != nil; c = w.slots[slot] {
+		for n := 1; w.slots[slot] != nil; n++ {
+			c := w.slots[slot]
 			l.unschedule(c)
 			l.fire(c)
+			if n%fireLookEvery == 0 && l.kernel.Now()-start > turnTimeMax {
+				w.tick, l.wheelDue = next, l.now // the rest of the slot comes in the next turn
+				return
+			}
 		}
 	}
 	l.wheelDue = never

@@ -21,6 +21,11 @@ const (
 	gatherEach = 4 << 10
 	gatherHard = 4 << 20
 
+	// Up to gatherEach bytes for each of thinMin connections or more, visits go on
+	// before anything is written, for gatherTimeMax at most.
+	thinMin       = 64
+	gatherTimeMax = int64(2 * time.Millisecond)
+
 	acceptRetry = int64(100 * time.Millisecond)
 )
 
@@ -29,6 +34,7 @@ func (l *Loop) run() {
 	for !l.turn() {
 	}
 	l.deliver(l.mail.close()) // a socket on its way here must still be closed
+	l.bellRung()
 	l.shut()
 }
 
@@ -54,16 +60,21 @@ func (l *Loop) turn() (ended bool) {
 
 // wait blocks until there is something to do.
 func (l *Loop) wait() int {
-	n, err := 0, error(nil)
 	if l.busy() {
-		n, err = l.poller.Wait(l.events[:], 0)
-	} else {
-		n, err = l.sleep()
+		return l.look()
 	}
+	return l.waited(l.sleep())
+}
+
+// look takes the events that have come.
+func (l *Loop) look() int { return l.waited(l.poller.Wait(l.events[:], 0)) }
+
+// waited notes that time has passed.
+func (l *Loop) waited(n int, err error) int {
 	l.now = l.kernel.Now()
 	if err != nil {
 		l.host.PollFailed(err)
-		n = 0
+		return 0
 	}
 	return n
 }
@@ -127,17 +138,36 @@ func (l *Loop) take(ev Event) {
 }
 
 // runSome visits connections that had more to say than one visit allows, as long as
-// what they cause can be flushed in bounded pieces.
+// what they cause can be flushed in bounded pieces. While that is spread
+// thin over many connections it goes on: a write costs ten times what the message does.
+// Who becomes ready meanwhile is served between two passes, and whoever asked
+// something ends the gathering with the answer.
 func (l *Loop) runSome() {
-	if l.gathered() {
-		return
-	}
 	start := l.now
-	for n := len(l.runQueue) - l.runHead; n > 0 && !l.gathered(); n-- {
+	for !l.mustFlush() {
+		l.runPass(start)
+		if len(l.runQueue) == 0 || !l.thin() || l.now-start > gatherTimeMax {
+			return
+		}
+		l.walk(l.events[:l.look()])
+		if len(l.expressList) > 0 {
+			return
+		}
+	}
+}
+
+// mustFlush reports whether the run queue has to wait. One connection of it is visited in
+// each round of flushing even if enough has gathered: those that visits by event answer
+// may keep the loop writing for ever.
+func (l *Loop) mustFlush() bool { return l.heard && l.gathered() }
+
+// runPass visits everybody in the run queue once, for a while.
+func (l *Loop) runPass(start int64) {
+	for n := len(l.runQueue) - l.runHead; n > 0 && !l.mustFlush(); n-- {
 		c := l.runQueue[l.runHead]
 		l.runQueue[l.runHead] = nil
 		l.runHead++
-		c.queued = false
+		c.queued, l.heard = false, true
 		l.visit(c)
 		if l.kernel.Now()-start > turnTimeMax {
 			break
@@ -146,6 +176,12 @@ func (l *Loop) runSome() {
 	rest := copy(l.runQueue, l.runQueue[l.runHead:])
 	clear(l.runQueue[rest:])
 	l.runQueue, l.runHead = l.runQueue[:rest], 0
+}
+
+// thin reports whether many connections are owed little each.
+func (l *Loop) thin() bool {
+	n := len(l.dirtyList) - l.flushed
+	return n >= thinMin && l.owed < gatherEach*n
 }
 
 // gathered reports whether what waits to be written is enough.

@@ -11,7 +11,8 @@ const PollerName = "kqueue"
 
 // waiter is the memory one poller hands to kevent.
 type waiter struct {
-	raw [eventsMax]unix.Kevent_t
+	raw    [eventsMax]unix.Kevent_t
+	occupy bool // without effect: these systems want calls to go through their library
 }
 
 func (w *waiter) wait(fd, bellFD int, b *bell, events []Event, timeout int64) (int, error) {

@@ -54,7 +54,7 @@ func newInterest(loops loopSet, groups []*queueGroup) *interest {
 		return &interest{loops: loops, groups: groups}
 	case loops == 0:
 		return nil
-	case int(loops) < len(plainInterests):
+	case loops < loopSet(len(plainInterests)):
 		return &plainInterests[loops]
 	}
 	return &interest{loops: loops}

@@ -25,7 +25,13 @@ type course struct {
 }
 
 // play writes the bytes and reads all that comes of it. It allocates nothing.
+// Each round has patience of its own: the whole takes as long as the machine is slow.
 func (s *course) play(buf []byte) error {
+	deadline := time.Now().Add(patience)
+	s.from.conn.SetDeadline(deadline)
+	for _, c := range s.readers {
+		c.conn.SetReadDeadline(deadline)
+	}
 	if _, err := s.from.conn.Write(s.out); err != nil {
 		return err
 	}
@@ -42,7 +48,6 @@ func (r *rig) listener(at int, subject, queue string) *client {
 	c := r.on(at, "subscriber to "+subject)
 	c.send("SUB "+subject+" "+queue+"1", "PING")
 	c.pong("subscribed")
-	c.conn.SetDeadline(time.Now().Add(5 * patience))
 	return c
 }
 

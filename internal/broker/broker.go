@@ -41,6 +41,8 @@ type Broker struct {
 	global   *Account // $G, where everybody lives until accounts are configured
 	greeting *proto.Greeting
 	facts    Facts
+	// greetingMax bounds an INFO line: names in it may be of any length.
+	greetingMax int
 
 	// Any goroutine.
 	clientIDs     atomic.Uint64
@@ -54,7 +56,7 @@ func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	place := placeLoops(o)
 	b := &Broker{options: o, log: log, global: newAccount(proto.GlobalAccount, place.loops)}
 	group, err := loop.NewGroup(loop.Config{
-		Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
+		Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline), OwnProcessors: true,
 	}, func(l *loop.Loop) loop.Host {
 		sh := newShard(b, l)
 		b.shards = append(b.shards, sh)
@@ -74,8 +76,13 @@ func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 		b.facts.Listeners = append(b.facts.Listeners, bound)
 	}
 	b.greeting = proto.NewGreeting(b.info(id))
+	b.greetingMax = len(b.greeting.Append(nil, 0, "")) + sessionFieldsMax
 	return b, nil
 }
+
+// sessionFieldsMax bounds what an INFO line says of one session: its number and
+// address, which may name a zone, and its account's name.
+const sessionFieldsMax = 1024
 
 // info is what INFO says to every client.
 func (b *Broker) info(id Identity) proto.Info {

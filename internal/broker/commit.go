@@ -33,6 +33,7 @@ func (sh *shard) lost(tp *topic) {
 // index what changed.
 func (sh *shard) Commit() (more bool) {
 	sh.expire()
+	sh.tornDown = 0
 	for i, tp := range sh.gains {
 		sh.gains[i] = nil
 		sh.tell(tp)
@@ -71,6 +72,7 @@ func (sh *shard) tell(tp *topic) {
 	if !sh.alone {
 		t.account.index.Batch(func(w *sublist.Writer[interest]) { sh.write(w, tp) })
 	}
+	tp.told()
 	if tp.empty() {
 		t.drop(tp)
 	}
@@ -103,63 +105,67 @@ func (sh *shard) write(w *sublist.Writer[interest], tp *topic) {
 	}
 }
 
-// writeGroups stores this loop's member counts and returns the list of groups
-// if another list is needed.
+// writeGroups stores this loop's member counts of the groups that changed and
+// returns the list of groups if another list is needed. A group that is not among
+// them has what it had: so long as a loop counts members, its group stays listed.
 func (sh *shard) writeGroups(tp *topic, old *interest) (list []*queueGroup, different bool) {
-	var mine []*group
-	if tp.crowd != nil {
-		mine = tp.crowd.groups
-	}
-	if old == nil && len(mine) == 0 {
+	if tp.crowd == nil {
 		return nil, false
 	}
-	if old != nil {
-		list = old.groups
-		for _, g := range old.groups {
-			if g.clients[sh.id].Load() > 0 && !hasGroup(mine, g.name) {
-				g.clients[sh.id].Store(0)
-				delete(tp.table.groups, g)
-				if g.empty() {
-					list, different = without(list, g), true
-				}
+	changed, groups := tp.crowd.changed, tp.table.groups
+	var fresh []*queueGroup
+	find := finder(old, changed)
+	for _, g := range changed {
+		if len(g.members.subs) == 0 {
+			continue
+		}
+		if g.shared == nil {
+			if g.shared = find(g.name); g.shared == nil {
+				g.shared = sh.broker.newQueueGroup(g.name)
+				fresh = append(fresh, g.shared)
 			}
+			groups[g.shared] = g
+		}
+		g.shared.clients[sh.id].Store(int32(len(g.members.subs)))
+	}
+	gone := false
+	for _, g := range changed { // now, since another of the same name may have taken its place
+		if len(g.members.subs) == 0 && g.shared != nil && groups[g.shared] == g {
+			delete(groups, g.shared)
+			g.shared.clients[sh.id].Store(0)
+			gone = gone || g.shared.empty()
 		}
 	}
-	for _, g := range mine {
-		shared := old.find(g.name)
-		if shared == nil {
-			shared = sh.broker.newQueueGroup(g.name)
-			list, different = with(list, shared), true
-		}
-		if g.shared != shared {
-			g.shared = shared
-			tp.table.groups[shared] = g
-		}
-		shared.clients[sh.id].Store(int32(len(g.members.subs)))
+	if !gone && len(fresh) == 0 {
+		return nil, false
 	}
-	return list, different
+	return relisted(old, fresh), true
 }
 
-func hasGroup(groups []*group, name string) bool {
-	for _, g := range groups {
-		if g.name == name {
-			return true
-		}
+// finder looks groups up by name for those of the changed that the index knows
+// nothing of yet.
+func finder(in *interest, changed []*group) func(name string) *queueGroup {
+	if in == nil || len(in.groups) <= setsScanned || len(changed) <= setsScanned {
+		return in.find
 	}
-	return false
+	named := make(map[string]*queueGroup, len(in.groups))
+	for _, g := range in.groups {
+		named[g.name] = g
+	}
+	return func(name string) *queueGroup { return named[name] }
 }
 
-// with and without return new lists: readers hold the old one.
-func with(list []*queueGroup, g *queueGroup) []*queueGroup {
-	return append(append(make([]*queueGroup, 0, len(list)+1), list...), g)
-}
-
-func without(list []*queueGroup, gone *queueGroup) []*queueGroup {
-	kept := make([]*queueGroup, 0, len(list))
-	for _, g := range list {
-		if g != gone {
-			kept = append(kept, g)
+// relisted returns a new list, as readers hold the old one: the groups that have
+// members anywhere, and fresh ones.
+func relisted(old *interest, fresh []*queueGroup) []*queueGroup {
+	if old == nil {
+		return fresh
+	}
+	list := make([]*queueGroup, 0, len(old.groups)+len(fresh))
+	for _, g := range old.groups {
+		if !g.empty() {
+			list = append(list, g)
 		}
 	}
-	return kept
+	return append(list, fresh...)
 }

@@ -27,7 +27,7 @@ func (sh *shard) deliver(tp *topic, m *message) (delivered bool) {
 	}
 	for _, s := range c.sets {
 		sh.deliverSet(s, m)
-		delivered = true
+		delivered = delivered || s.open()
 	}
 	for _, sub := range c.special.subs {
 		if sh.deliverOne(sub, m) {
@@ -49,6 +49,16 @@ func (sh *shard) deliverSet(s *set, m *message) {
 			sub.session.traceDelivery(m, sub.sid)
 		}
 	}
+}
+
+// open reports whether a member still listens; as a rule the first one does.
+func (s *set) open() bool {
+	for _, c := range s.conns {
+		if c.Open() {
+			return true
+		}
+	}
+	return false
 }
 
 // deliverOne delivers to a single subscription and reports whether it took the message.

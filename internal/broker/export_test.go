@@ -55,8 +55,8 @@ func holdingsOf(b *Broker) holdings {
 			h.backlog += c.Pending()
 		})
 		t := b.global.tables[l.ID()]
-		_, patterns := t.patterns.Len()
-		h.topics += len(t.literals) + patterns
+		literals, patterns := t.topics.Len()
+		h.topics += literals + patterns
 		h.groups += len(t.groups)
 		h.held += l.HeldBytes()
 		h.input += l.InputBytes()

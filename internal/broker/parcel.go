@@ -35,8 +35,9 @@ type entry struct {
 	header     uint32
 	groupsAt   uint32
 	groups     uint32
-	wants503   bool // the publisher wants to know if nobody is here
-	groupsOnly bool // passed on for its groups; plain subscribers have had it
+	laps       uint8 // how often tried began anew
+	wants503   bool  // the publisher wants to know if nobody is here
+	groupsOnly bool  // passed on for its groups; plain subscribers have had it
 }
 
 var parcels = sync.Pool{New: func() any { return new(parcel) }}
@@ -70,10 +71,10 @@ func (p *parcel) add(m *message, contests []contest, target int, wants503 bool) 
 }
 
 // passOn appends a message that is for one queue name only.
-func (p *parcel) passOn(m *message, groups []*queueGroup, tried loopSet, wants503 bool) {
+func (p *parcel) passOn(m *message, groups []*queueGroup, tried loopSet, laps uint8, wants503 bool) {
 	e := p.append(m)
 	e.wants503 = wants503
-	e.tried, e.groupsOnly = tried, true
+	e.tried, e.laps, e.groupsOnly = tried, laps, true
 	e.groupsAt, e.groups = uint32(len(p.groups)), uint32(len(groups))
 	p.groups = append(p.groups, groups...)
 }
@@ -105,8 +106,22 @@ func (sh *shard) Post() {
 		}
 		sh.out[id] = nil
 		sh.inFlight[id].Add(int64(p.size))
-		sh.loop.PostTo(p.to.loop, &p.Letter, len(p.entries))
+		if !sh.loop.PostTo(p.to.loop, &p.Letter, len(p.entries)) {
+			p.discard()
+		}
 	}
+}
+
+// discard gives back what a parcel holds that nobody will open: at the end of all loops
+// its target was the first.
+func (p *parcel) discard() {
+	for i := range p.entries {
+		if s := p.entries[i].shared; s != nil {
+			s.Release()
+		}
+	}
+	p.from.inFlight[p.to.id].Add(-int64(p.size))
+	p.recycle()
 }
 
 // Deliver opens the parcel on the loop it is for.
@@ -123,7 +138,7 @@ func (p *parcel) Deliver(*loop.Loop) {
 func (sh *shard) receiveEntry(p *parcel, e *entry) {
 	b := p.bytes[e.at:]
 	m := &sh.message
-	*m = message{account: e.account, origin: e.origin, header: int(e.header), shared: e.shared}
+	*m = message{account: e.account, origin: e.origin, header: int(e.header), shared: e.shared, laps: e.laps}
 	m.subject, b = b[:e.subject:e.subject], b[e.subject:]
 	m.reply, b = b[:e.reply:e.reply], b[e.reply:]
 	if e.shared != nil {

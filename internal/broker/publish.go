@@ -24,6 +24,7 @@ type message struct {
 	from   *Session     // the publisher if it lives on this loop, else nil
 	origin origin       // the publisher, wherever it lives
 	shared *loop.Shared // payload and CRLF, when loops share one copy
+	laps   uint8        // how often it was on its way around all loops for a queue name
 
 	whole loop.Span // payload and CRLF as encoded on this loop, once that is worth sharing
 	has   bool      // whole is set
@@ -118,11 +119,46 @@ func (s *Session) subscriptionTo(published []byte) *subscription {
 			}
 			continue
 		}
-		for _, sub := range s.subs.all() {
-			if sub.topic == tp && (sub.set == nil || sub.set.group == nil) {
-				return sub
-			}
+		if tp.crowd == nil {
+			continue
+		}
+		sub, looked := tp.crowd.of(s)
+		s.shard.loop.Spend(looked)
+		if sub != nil {
+			return sub
 		}
 	}
 	return nil
+}
+
+// of returns a plain subscription of the session's in the crowd, or nil, and how
+// many it looked at. It goes through the crowd, but once that turns out to have more
+// than the session, through the session's.
+func (c *crowd) of(s *Session) (found *subscription, looked int) {
+	own := s.subs.all()
+	for i := range len(c.sets) + 1 {
+		set := &c.special
+		if i > 0 {
+			set = c.sets[i-1]
+		}
+		if looked++; looked+len(set.subs) > len(own) {
+			return c.amongThe(own, looked)
+		}
+		for _, sub := range set.subs {
+			if sub.session == s {
+				return sub, looked
+			}
+			looked++
+		}
+	}
+	return nil, looked
+}
+
+func (c *crowd) amongThe(own []*subscription, before int) (found *subscription, looked int) {
+	for i, sub := range own {
+		if set := sub.set; set != nil && set.group == nil && sub.topic.crowd == c {
+			return sub, before + i
+		}
+	}
+	return nil, before + len(own)
 }

@@ -19,10 +19,10 @@ type contest struct {
 // contests gathers the queue names a message reaches from the topics and
 // interests it matched. The list is valid until the next call.
 func (sh *shard) contests() []contest {
-	list := sh.contestList[:0]
+	sh.contestList = sh.contestList[:0]
 	for _, in := range sh.interests {
 		for _, g := range in.groups {
-			c := enter(&list, g.name)
+			c := sh.enter(g.name)
 			c.shared = append(c.shared, g)
 		}
 	}
@@ -31,29 +31,48 @@ func (sh *shard) contests() []contest {
 			continue
 		}
 		for _, g := range tp.crowd.groups {
-			c := enter(&list, g.name)
+			c := sh.enter(g.name)
 			c.own = append(c.own, g)
 		}
 	}
-	sh.contestList = list
-	return list
+	if len(sh.contestAt) > 0 {
+		clear(sh.contestAt)
+	}
+	return sh.contestList
 }
+
+// contestsScanned is up to how many contests are searched one by one.
+const contestsScanned = 8
 
 // enter returns the contest of a name, added if there is none; its lists keep
 // the memory of whoever had the place before.
-func enter(list *[]contest, name string) *contest {
-	for i := range *list {
-		if (*list)[i].name == name {
-			return &(*list)[i]
+func (sh *shard) enter(name string) *contest {
+	list := sh.contestList
+	n := len(list)
+	if n <= contestsScanned {
+		for i := range list {
+			if list[i].name == name {
+				return &list[i]
+			}
+		}
+	} else if i, ok := sh.contestAt[name]; ok {
+		return &list[i]
+	}
+	if n == contestsScanned {
+		for i := range list {
+			sh.contestAt[list[i].name] = i
 		}
 	}
-	n := len(*list)
-	if n < cap(*list) {
-		*list = (*list)[:n+1]
-	} else {
-		*list = append(*list, contest{})
+	if n >= contestsScanned {
+		sh.contestAt[name] = n
 	}
-	c := &(*list)[n]
+	if n < cap(list) {
+		list = list[:n+1]
+	} else {
+		list = append(list, contest{})
+	}
+	sh.contestList = list
+	c := &list[n]
 	c.name, c.shared, c.own, c.target = name, c.shared[:0], c.own[:0], -1
 	return c
 }
@@ -65,11 +84,18 @@ func (sh *shard) decide(contests []contest, m *message, targets loopSet) (here b
 		c := &contests[i]
 		delivered := false
 		delivered, c.target = sh.chooseMember(c.own, c.shared, m, 0)
+		if !delivered && c.target < 0 && len(c.shared) > 0 && membersOf(c.own) == 0 {
+			// They left since the message was matched, perhaps for others that came.
+			own, shared := sh.contestNow(c.name, m)
+			c.own, c.shared = append(c.own[:0], own...), append(c.shared[:0], shared...)
+			delivered, c.target = sh.chooseMember(c.own, c.shared, m, 0)
+		}
 		here = here || delivered
 		if c.target >= 0 {
 			targets |= 1 << c.target
 		}
 	}
+	sh.loop.Spend(len(contests))
 	return here, targets
 }
 
@@ -164,35 +190,55 @@ func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSe
 		return true
 	}
 	tried |= sh.self
+	laps := m.laps
 	_, target := sh.chooseMember(nil, groups, m, tried)
 	if target < 0 {
-		c := sh.contestNow(groups[0].name, m)
-		if n := membersOf(c.own); n > 0 && sh.deliverToMember(c.own, sh.random(n), m) {
+		own, groups = sh.contestNow(groups[0].name, m)
+		if n := membersOf(own); n > 0 && sh.deliverToMember(own, sh.random(n), m) {
 			return true
 		}
-		groups = c.shared
 		_, target = sh.chooseMember(nil, groups, m, tried)
+		if target < 0 && laps < lapsMax { // who was tried before may have members by now
+			laps, tried = laps+1, sh.self
+			_, target = sh.chooseMember(nil, groups, m, tried)
+		}
 	}
 	if target < 0 {
 		return false
 	}
-	sh.parcelFor(target).passOn(m, groups, tried, wants503)
+	sh.parcelFor(target).passOn(m, groups, tried, laps, wants503)
 	sh.weigh(target)
 	return true
 }
 
+// lapsMax is how often a message begins anew with the loops it was tried on: a group
+// may be handed from loop to loop behind its back, but members that refuse
+// must not keep it under way for as long as the index counts them.
+const lapsMax = 3
+
 // contestNow matches a message anew for one queue name: while it was on its way the
-// members may have moved to patterns that had none before.
-func (sh *shard) contestNow(name string, m *message) contest {
+// members may have moved to patterns that had none before. The lists are valid
+// until the next call.
+func (sh *shard) contestNow(name string, m *message) (own []*group, shared []*queueGroup) {
 	t := m.account.tables[sh.id]
 	sh.topics = t.match(sh.topics[:0], m.subject)
 	sh.interests = t.others.Match(sh.interests[:0], m.subject)
-	for _, c := range sh.contests() {
-		if c.name == name {
-			return c
+	own, shared = sh.own[:0], sh.anew[:0]
+	for _, tp := range sh.topics {
+		if tp.crowd == nil {
+			continue
+		}
+		if g := tp.crowd.group(name); g != nil {
+			own = append(own, g)
 		}
 	}
-	return contest{}
+	for _, in := range sh.interests {
+		if g := in.find(name); g != nil {
+			shared = append(shared, g)
+		}
+	}
+	sh.own, sh.anew = own, shared
+	return own, shared
 }
 
 // random returns a number in [0, n). xorshift: cheap, and evenness is all that

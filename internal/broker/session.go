@@ -125,7 +125,7 @@ func (s *Session) ignore(*parser.Op) {}
 func (s *Session) Opened() {
 	sh := s.shard
 	s.lastIn = sh.loop.Now()
-	s.send(sh.broker.greeting.Append(sh.loop.Tail(greetingMax), s.id, sh.clientIP(s.remote)))
+	s.send(sh.broker.greeting.Append(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote)))
 	if sh.log.DebugOn() {
 		sh.log.Debugf("%s - Client connection created", s)
 	}
@@ -137,9 +137,6 @@ func (s *Session) Opened() {
 	s.set(counted, true)
 	sh.loop.WakeAt(&s.conn, sh.loop.Now()+int64(sh.broker.options.PingInterval))
 }
-
-// greetingMax bounds an INFO line.
-const greetingMax = 2048
 
 // Ended notes that no more input comes.
 func (s *Session) Ended(err error) {
@@ -158,12 +155,13 @@ func (s *Session) Ended(err error) {
 	}
 }
 
-// teardownSlice is how many subscriptions a turn takes back of one session.
+// teardownSlice is how many subscriptions a turn takes back, of all sessions.
 const teardownSlice = 2000
 
-// Teardown takes back the session's subscriptions, a slice at a time.
+// Teardown takes back the session's subscriptions, as many as the turn's slice has left.
 func (s *Session) Teardown() bool {
-	for range teardownSlice {
+	sh := s.shard
+	for ; sh.tornDown < teardownSlice; sh.tornDown++ {
 		sub := s.subs.last()
 		if sub == nil {
 			return true
@@ -185,12 +183,17 @@ func (s *Session) Closed() {
 	}
 }
 
-// send hands the peer bytes that were appended to the loop's tail.
+// send hands the peer bytes that were appended to the loop's tail. Who asks and
+// does not read is owed no more than max_pending of answers either.
 func (s *Session) send(b []byte) {
-	if s.shard.trace {
+	sh := s.shard
+	if sh.trace {
 		s.traceOut(b)
 	}
-	s.shard.loop.Send(&s.conn, s.shard.loop.Span(b))
+	sh.loop.Send(&s.conn, sh.loop.Span(b))
+	if s.conn.Pending() > sh.pendingMax && s.conn.Open() {
+		s.cut()
+	}
 }
 
 // sendText hands the peer a frame that never changes.

@@ -42,7 +42,9 @@ type shard struct {
 	replyTopics []*topic
 	interests   []*interest
 	contestList []contest
+	contestAt   map[string]int // index in contestList by name, while there are many
 	own         []*group
+	anew        []*queueGroup
 	connect     proto.Connect
 	lastIP      netip.Addr
 	lastIPText  string
@@ -51,6 +53,7 @@ type shard struct {
 	// Home loop only: what the turn gathers.
 	gains, losses []*topic
 	expired       []*subscription
+	tornDown      int       // subscriptions of closed sessions taken back
 	out           []*parcel // by target
 	congested     loopSet   // targets with no room left
 	parked        []loop.Handle
@@ -69,8 +72,8 @@ func newShard(b *Broker, l *loop.Loop) *shard {
 		id: l.ID(), self: 1 << l.ID(), alone: n == 1, broker: b, loop: l, log: b.log,
 		pendingMax: int(o.MaxPending), pendingSoft: int(o.MaxPending / 4 * 3), trace: o.Trace,
 		inFlight: make([]atomic.Int64, n), waiting: make([]atomic.Bool, n), out: make([]*parcel, n),
-		replyTopics: make([]*topic, 0, 8),
-		seed:        uint64(l.ID()+1) * 0x9E3779B97F4A7C15, clients: map[clientInfo]*clientInfo{}, strings: sharedStrings{},
+		replyTopics: make([]*topic, 0, 8), contestAt: map[string]int{},
+		seed: uint64(l.ID()+1) * 0x9E3779B97F4A7C15, clients: map[clientInfo]*clientInfo{}, strings: sharedStrings{},
 	}
 }
 

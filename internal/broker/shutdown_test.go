@@ -124,3 +124,23 @@ func TestShutdownEndsEveryGoroutine(t *testing.T) {
 		t.Errorf("goroutines outlive Shutdown:\n%s", left)
 	}
 }
+
+// A loop may have ended when another still has something for it: what the
+// parcel holds is given back.
+func TestAParcelForAnEndedLoopGivesBackWhatItHolds(t *testing.T) {
+	r := start(t, 2)
+	r.Shutdown(time.Second)
+	sh := r.shards[0] // nobody's any more
+	m := message{account: r.global, subject: []byte("late"), payload: make([]byte, sharedMin)}
+	m.share()
+	shared := m.shared
+	sh.parcelFor(1).append(&m)
+	m.release()
+	sh.Post()
+	if shared.Bytes != nil {
+		t.Error("the parcel keeps the shared payload")
+	}
+	if n := sh.inFlight[1].Load(); n != 0 {
+		t.Errorf("%d bytes are on their way to a loop that takes nothing more", n)
+	}
+}

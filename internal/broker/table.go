@@ -13,36 +13,28 @@ const matchCache = 4096
 // subject. Always current; the loop answers for itself from here, and asks the
 // index only about the others. Home loop only.
 type table struct {
-	account  *Account
-	loop     int
-	literals map[string]*topic
-	patterns *sublist.Index[topic]
-	matcher  *sublist.Matcher[topic]
-	others   *sublist.Matcher[interest] // this loop's reader of the account's index
-	groups   map[*queueGroup]*group     // groups the index knows that have members here
+	account *Account
+	loop    int
+	topics  *sublist.Index[topic]
+	matcher *sublist.Matcher[topic]
+	others  *sublist.Matcher[interest] // this loop's reader of the account's index
+	groups  map[*queueGroup]*group     // groups the index knows that have members here
 }
 
 func newTable(a *Account, id int) *table {
 	t := &table{
 		account: a, loop: id,
-		literals: map[string]*topic{},
-		patterns: sublist.New[topic](),
-		others:   sublist.NewMatcher(a.index, matchCache),
-		groups:   map[*queueGroup]*group{},
+		topics: sublist.New[topic](),
+		others: sublist.NewMatcher(a.index, matchCache),
+		groups: map[*queueGroup]*group{},
 	}
-	t.matcher = sublist.NewMatcher(t.patterns, matchCache)
+	t.matcher = sublist.NewMatcher(t.topics, matchCache)
 	return t
 }
 
 // match appends the topics a published subject reaches on this loop.
 func (t *table) match(dst []*topic, published []byte) []*topic {
-	if tp := t.literals[string(published)]; tp != nil {
-		dst = append(dst, tp)
-	}
-	if _, patterns := t.patterns.Len(); patterns > 0 {
-		dst = t.matcher.Match(dst, published)
-	}
-	return dst
+	return t.matcher.Match(dst, published)
 }
 
 // A topic is the subscribers of one subscription subject on one loop. Most have
@@ -70,6 +62,8 @@ type crowd struct {
 	bySID   map[setKey]*set // the same, when there are many
 	special set             // plain subscriptions that are looked at one by one
 	groups  []*group
+	named   map[string]*group // the same, when there are many
+	changed []*group          // whose members changed since the index was told
 }
 
 type setKey struct {
@@ -77,7 +71,7 @@ type setKey struct {
 	headers bool
 }
 
-// setsScanned is up to how many sets are searched one by one.
+// setsScanned is up to how many sets, or groups, are searched one by one.
 const setsScanned = 8
 
 // A set is subscriptions that get the same bytes: one encoding for all.
@@ -96,7 +90,9 @@ type group struct {
 	topic   *topic
 	name    string
 	members set
+	place   int         // index in crowd.groups
 	shared  *queueGroup // what the index calls it, nil until the first commit
+	noted   bool        // among the changed
 }
 
 // A subscription is one SUB of one session.
@@ -112,33 +108,28 @@ type subscription struct {
 
 // find returns the topic of a subscription subject, made if there is none.
 func (t *table) find(subj []byte) *topic {
+	var tp *topic
 	if subject.IsLiteral(subj) {
-		tp := t.literals[string(subj)]
-		if tp == nil {
-			tp = &topic{table: t, subject: string(subj)}
-			t.literals[tp.subject] = tp
-		}
-		return tp
+		tp = t.topics.Literal(subj)
+	} else {
+		tp = t.topics.Get(string(subj))
 	}
-	tp := t.patterns.Get(string(subj))
 	if tp == nil {
 		tp = &topic{table: t, subject: string(subj)}
-		t.patterns.Set(tp.subject, tp)
+		t.topics.Set(tp.subject, tp)
 	}
 	return tp
 }
 
 // drop removes a topic nobody subscribes to any more.
-func (t *table) drop(tp *topic) {
-	if subject.IsLiteral(tp.subject) {
-		delete(t.literals, tp.subject)
-		return
-	}
-	t.patterns.Delete(tp.subject)
-}
+func (t *table) drop(tp *topic) { t.topics.Delete(tp.subject) }
 
 // empty reports whether the topic has no subscriber.
-func (tp *topic) empty() bool { return tp.only == nil && tp.crowd == nil }
+func (tp *topic) empty() bool { return tp.only == nil && (tp.crowd == nil || tp.crowd.empty()) }
+
+func (c *crowd) empty() bool {
+	return len(c.sets) == 0 && len(c.special.subs) == 0 && len(c.groups) == 0
+}
 
 // plain reports whether the topic has subscribers outside queue groups.
 func (tp *topic) plain() bool {
@@ -212,16 +203,60 @@ func (s *set) add(sub *subscription) {
 // addMember enters a subscription of a queue group.
 func (tp *topic) addMember(sub *subscription, queue []byte) {
 	c := tp.gather()
-	for _, g := range c.groups {
-		if g.name == string(queue) {
-			g.members.add(sub)
-			return
+	name := string(queue)
+	g := c.group(name)
+	if g == nil {
+		g = &group{topic: tp, name: name, place: len(c.groups)}
+		g.members.group = g
+		c.groups = append(c.groups, g)
+		if c.named != nil {
+			c.named[g.name] = g
+		} else if len(c.groups) > setsScanned {
+			c.named = make(map[string]*group, 2*len(c.groups))
+			for _, g := range c.groups {
+				c.named[g.name] = g
+			}
 		}
 	}
-	g := &group{topic: tp, name: string(queue)}
-	g.members.group = g
-	c.groups = append(c.groups, g)
 	g.members.add(sub)
+	c.note(g)
+}
+
+// group returns the group with a queue name, or nil.
+func (c *crowd) group(name string) *group {
+	if c.named != nil {
+		return c.named[name]
+	}
+	for _, g := range c.groups {
+		if g.name == name {
+			return g
+		}
+	}
+	return nil
+}
+
+// note lists a group whose members changed: the end of the turn tells the index
+// about these alone, since a topic may have very many.
+func (c *crowd) note(g *group) {
+	if !g.noted {
+		g.noted = true
+		c.changed = append(c.changed, g)
+	}
+}
+
+// told forgets what was listed for the index, and a crowd that was kept for that.
+func (tp *topic) told() {
+	c := tp.crowd
+	if c == nil {
+		return
+	}
+	for _, g := range c.changed {
+		g.noted = false
+	}
+	c.changed = nil
+	if c.empty() {
+		tp.crowd = nil
+	}
 }
 
 // count is how many messages the subscription got.
@@ -242,6 +277,9 @@ func (tp *topic) remove(sub *subscription) {
 	sub.delivered = sub.count()
 	s.remove(sub)
 	c := tp.crowd
+	if s.group != nil {
+		c.note(s.group)
+	}
 	switch {
 	case len(s.subs) > 0:
 		return
@@ -250,7 +288,7 @@ func (tp *topic) remove(sub *subscription) {
 	case !s.special:
 		c.dropSet(s)
 	}
-	if len(c.sets) == 0 && len(c.special.subs) == 0 && len(c.groups) == 0 {
+	if c.empty() && len(c.changed) == 0 {
 		tp.crowd = nil
 	}
 }
@@ -282,11 +320,13 @@ func (c *crowd) dropSet(s *set) {
 
 // dropGroup forgets a group without members; the index learns of it at the end of the turn.
 func (c *crowd) dropGroup(g *group) {
-	for i := range c.groups {
-		if c.groups[i] == g {
-			c.groups = append(c.groups[:i], c.groups[i+1:]...)
-			break
-		}
+	last := len(c.groups) - 1
+	c.groups[g.place] = c.groups[last]
+	c.groups[g.place].place = g.place
+	c.groups[last] = nil
+	c.groups = c.groups[:last]
+	if c.named != nil {
+		delete(c.named, g.name)
 	}
 }
 

@@ -95,6 +95,7 @@ func (s *server) start() bool {
 		return s.fail("Error making the server's identity: %v", err)
 	}
 	s.announce()
+	relaxCollector()
 	s.descriptors = raiseDescriptorLimit()
 	if s.options.MaxConnections == 0 {
 		s.options.MaxConnections = connectionsFor(s.descriptors, descriptorReserve(s.options))
