@@ -19,7 +19,7 @@ func runBroadcast(r *run) error {
 		flow := newFlow(f.publishers().l, r.load.Conns, 1, 1)
 		subscribers := newClients(r.load.Conns)
 		for _, c := range subscribers {
-			c.hello = sub(r.subject(0))
+			c.hello = r.dialect().subscribe(r.subject(0))
 			c.meter = &meter{flow: flow}
 		}
 		publishers, err := r.openBoth(f, subscribers, 1)
@@ -27,7 +27,7 @@ func runBroadcast(r *run) error {
 			return err
 		}
 		v := &volley{host: f.publishers(), client: publishers[0], flow: flow, landed: make(chan time.Duration, 1)}
-		v.frame = encode([]string{r.subject(0)}, 1, r.load.Size, 1)[0]
+		v.frame = r.encode([]string{r.subject(0)}, 1, r.load.Size, 1)[0]
 		v.host.add(v)
 		if _, err := r.volleys(f, v, r.load.Warmup); err != nil {
 			return err

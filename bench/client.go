@@ -25,14 +25,18 @@ type client struct {
 	info     bool // the first INFO has come
 }
 
-// Opened waits for the broker to speak first.
-func (c *client) Opened() {}
+// Opened waits for a broker that speaks first.
+func (c *client) Opened() {
+	if !c.host.fleet.dialect.waits() {
+		c.introduce()
+	}
+}
 
 // Receive counts.
 func (c *client) Receive(b []byte) (n, need int) {
 	before := c.reader.Messages
 	c.host.latency.arrived()
-	n, need, err := c.reader.Feed(b, c)
+	n, need, err := c.host.fleet.dialect.feed(&c.reader, b, c)
 	if err != nil {
 		c.host.fleet.fail(fmt.Errorf("broker sent what no broker sends: %w", err))
 		c.host.l.Kill(&c.conn)
@@ -54,12 +58,17 @@ func (c *client) Info(line []byte) {
 	}
 	c.info = true
 	c.host.fleet.noteInfo(line)
+	c.introduce()
+}
+
+// introduce says who we are and what we want, and asks whether that is done.
+func (c *client) introduce() {
 	l := c.host.l
-	connect := c.host.fleet.connect
-	tail := l.Tail(len(connect) + len(c.hello) + len(pingLine))
+	connect, question := c.host.fleet.connect, c.host.fleet.dialect.question()
+	tail := l.Tail(len(connect) + len(c.hello) + len(question))
 	tail = append(tail, connect...)
 	tail = append(tail, c.hello...)
-	tail = append(tail, pingLine...)
+	tail = append(tail, question...)
 	l.Send(&c.conn, l.Span(tail))
 	c.hello = nil
 }

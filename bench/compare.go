@@ -23,9 +23,10 @@ type Contender struct {
 	Version   string   `json:"version"` // what it says of itself
 }
 
-// runs reports whether the contender can run a scenario: without a list, all.
+// runs reports whether the contender can run a scenario: without a list, all its
+// protocol has words for.
 func (c Contender) runs(scenario string) bool {
-	return len(c.Scenarios) == 0 || slices.Contains(c.Scenarios, scenario)
+	return CheckProtocol(c.Protocol, scenario) == nil && (len(c.Scenarios) == 0 || slices.Contains(c.Scenarios, scenario))
 }
 
 // A Plan says what to compare.
@@ -141,11 +142,10 @@ func (p Plan) Rows() []string {
 
 // once runs one task against a fresh broker.
 func (p Plan) once(ctx context.Context, t task, who Contender) (*Result, error) {
-	command := who.Command
 	if t.profiled {
-		command = slices.Concat(command, who.Profile)
+		who.Command = slices.Concat(who.Command, who.Profile)
 	}
-	broker, err := SpawnArgs(ctx, command)
+	broker, err := who.Spawn(ctx)
 	if err != nil {
 		return nil, err
 	}

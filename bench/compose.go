@@ -129,7 +129,7 @@ func (c *composer) commit() (more bool) {
 func (c *composer) publish(to *route, due, now int64) int {
 	payload := c.form.next(to.stream, due, now)
 	l := c.host.l
-	tail := appendPub(l.Tail(len(to.subject)+len(to.reply)+len(payload)+composeOverhead), to.subject, to.reply, payload)
+	tail := to.client.host.fleet.dialect.appendPublish(l.Tail(len(to.subject)+len(to.reply)+len(payload)+composeOverhead), to.subject, to.reply, payload)
 	l.Send(&to.client.conn, l.Span(tail))
 	c.sent++
 	c.at++

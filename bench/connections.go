@@ -9,7 +9,7 @@ func runConn(r *run) error {
 		begin := time.Now()
 		clients := newClients(r.load.Conns)
 		for i, c := range clients {
-			c.hello = sub(r.subject(i))
+			c.hello = r.dialect().subscribe(r.subject(i))
 		}
 		f.openRate = r.load.opening()
 		before, err := r.take(f)

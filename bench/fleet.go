@@ -82,6 +82,7 @@ func (h *host) PollFailed(err error) { h.fleet.fail(err) }
 // for subscribers, so that a publisher does not wait for readers.
 type fleet struct {
 	to       netip.AddrPort
+	dialect  dialect
 	connect  []byte       // CONNECT of every connection
 	openRate int          // connections a second that open opens at most, 0 for as fast as it goes
 	bind     []netip.Addr // source addresses, in turn; none is the system's choice
@@ -105,6 +106,7 @@ type fleet struct {
 func newFleet(to netip.AddrPort, readers int) (*fleet, error) {
 	f := &fleet{
 		to:       to,
+		dialect:  natsDialect{},
 		failed:   make(chan error, 1),
 		complete: make(chan struct{}, 1),
 		greeting: make(chan struct{}, greetingsMax),
@@ -124,7 +126,8 @@ func newFleet(to netip.AddrPort, readers int) (*fleet, error) {
 
 // prepare gives the fleet what the run wants of it, before anything is opened.
 func (f *fleet) prepare(r *run) {
-	f.bind, f.connect = r.load.Bind, r.target.Login.connectLine()
+	f.bind, f.dialect = r.load.Bind, r.dialect()
+	f.connect = f.dialect.connect(r.target.Login)
 	r.fleet.Store(f)
 }
 
@@ -241,8 +244,9 @@ func (f *fleet) ask(clients []*client, text func(i int) []byte) error {
 			b = text(i)
 		}
 		c.host.l.Do(func(l *loop.Loop) {
-			tail := append(l.Tail(len(b)+len(pingLine)), b...)
-			l.Send(&c.conn, l.Span(append(tail, pingLine...)))
+			question := f.dialect.question()
+			tail := append(l.Tail(len(b)+len(question)), b...)
+			l.Send(&c.conn, l.Span(append(tail, question...)))
 		})
 	}
 	return f.wait("PING")

@@ -21,6 +21,8 @@ type Target struct {
 	Profile int            // port of its net/http/pprof, or zero
 	Login   Login          // of every connection
 
+	Protocol string // one of Protocols; "" is nats
+
 	// Watch is told each second how a run of the named scenario goes, if it is
 	// set. Runs beside each other call it at the same time.
 	Watch func(scenario string, m Moment)
@@ -166,7 +168,10 @@ func (s Scenario) Run(target Target, load Load) (*Result, error) {
 	}
 	r := &run{target: target, load: load, rate: load.Rate, id: nuid.Next()[:8]}
 	r.result = &Result{Scenario: s.Name, Load: load}
-	broker, err := greet(target.Addr, target.Login)
+	if err := CheckProtocol(target.Protocol, s.Name); err != nil {
+		return nil, err
+	}
+	broker, err := r.dialect().greet(target.Addr, target.Login)
 	if err != nil {
 		return nil, err
 	}

@@ -33,13 +33,13 @@ func (c chunk) span(l *loop.Loop) loop.Span {
 
 // encode makes chunks of at most max messages each that publish size bytes to
 // each subject in turn, in all count messages.
-func encode(subjects []string, count, size, max int) []chunk {
+func (r *run) encode(subjects []string, count, size, max int) []chunk {
 	var chunks []chunk
 	payload := filler(size)
 	var b []byte
 	messages := 0
 	for i := range count {
-		b = appendPub(b, subjects[i%len(subjects)], "", payload)
+		b = r.dialect().appendPublish(b, subjects[i%len(subjects)], "", payload)
 		messages++
 		if len(b) >= chunkBytes || messages == max || i == count-1 {
 			s := loop.NewShared(len(b))

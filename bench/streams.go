@@ -9,7 +9,7 @@ func runFanout(r *run) error {
 		flow := newFlow(f.publishers().l, r.load.Conns, 1, r.load.Window)
 		subscribers, stream := newClients(r.load.Conns), r.newStreams(1)[0]
 		for _, c := range subscribers {
-			c.hello = sub(r.subject(0))
+			c.hello = r.dialect().subscribe(r.subject(0))
 			c.meter = &meter{flow: flow}
 			r.watch(c, nil, stream)
 		}
@@ -30,7 +30,7 @@ func (r *run) publisher(c *client, flow *flow, subject string, stream *stream) s
 	// Four chunks a window at least, so that it is never closed for want of a
 	// whole chunk.
 	count := max(1, min(r.load.Window/4, chunkBytes/(r.load.Size+pubOverhead)))
-	return newPump(c, flow, encode([]string{subject}, count, r.load.Size, max(1, r.load.Window/4)))
+	return newPump(c, flow, r.encode([]string{subject}, count, r.load.Size, max(1, r.load.Window/4)))
 }
 
 // pubOverhead is about what a PUB takes beside its payload.
@@ -45,7 +45,7 @@ func runSpread(r *run) error {
 		subjects := make([]string, n)
 		for i, c := range subscribers {
 			subjects[i] = r.subject(i)
-			c.hello = sub(subjects[i])
+			c.hello = r.dialect().subscribe(subjects[i])
 			c.meter = &meter{flow: flow}
 			r.watch(c, nil, streams[i])
 		}
@@ -61,7 +61,7 @@ func runSpread(r *run) error {
 			}
 			s = r.compose(f.publishers(), flow, r.rate, routes...)
 		} else {
-			s = newPump(publishers[0], flow, encode(subjects, n, r.load.Size, n))
+			s = newPump(publishers[0], flow, r.encode(subjects, n, r.load.Size, n))
 		}
 		return r.stream(f, traffic{sources: []source{s}, copies: 1})
 	})
@@ -72,7 +72,7 @@ func runFanin(r *run) error {
 	return r.withFleet(func(f *fleet) error {
 		flow := newFlow(f.publishers().l, 1, 1, r.load.Window)
 		subscribers, streams := newClients(1), r.newStreams(r.load.Conns)
-		subscribers[0].hello = sub(r.subject(0))
+		subscribers[0].hello = r.dialect().subscribe(r.subject(0))
 		subscribers[0].meter = &meter{flow: flow}
 		r.watch(subscribers[0], nil, streams...)
 		publishers, err := r.openBoth(f, subscribers, r.load.Conns)
@@ -90,7 +90,7 @@ func runFanin(r *run) error {
 		s := &roundRobin{
 			throttle: throttle{host: h, flow: flow},
 			all:      publishers,
-			frame:    encode([]string{r.subject(0)}, 1, r.load.Size, 1)[0],
+			frame:    r.encode([]string{r.subject(0)}, 1, r.load.Size, 1)[0],
 		}
 		h.add(s)
 		return r.stream(f, traffic{sources: []source{s}, copies: 1})
@@ -104,7 +104,7 @@ func runPairs(r *run) error {
 		flows := make([]*flow, r.load.Pairs)
 		for i, c := range subscribers {
 			flows[i] = newFlow(f.publishers().l, 1, 1, r.load.Window)
-			c.hello = sub(r.subject(i))
+			c.hello = r.dialect().subscribe(r.subject(i))
 			c.meter = &meter{flow: flows[i]}
 			r.watch(c, nil, streams[i])
 		}

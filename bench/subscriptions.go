@@ -36,7 +36,7 @@ func runSubs(r *run) error {
 			return err
 		}
 		r.costs(p, p.published, "match")
-		miss := newPump(publishers[0], nil, encode(r.picks(count, "z"), count, r.load.Size, count))
+		miss := newPump(publishers[0], nil, r.encode(r.picks(count, "z"), count, r.load.Size, count))
 		if p, err = r.match(f, traffic{sources: []source{miss}, copies: 0}); err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (r *run) deep(conn int, word string, k int) string {
 func (r *run) hits(c *client, flow *flow, stream *stream, count int) source {
 	subjects := r.picks(count, "k")
 	if !r.composed() {
-		return newPump(c, flow, encode(subjects, count, r.load.Size, r.load.Window/4))
+		return newPump(c, flow, r.encode(subjects, count, r.load.Size, r.load.Window/4))
 	}
 	routes := make([]route, count)
 	for i, subject := range subjects {

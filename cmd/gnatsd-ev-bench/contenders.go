@@ -24,6 +24,27 @@ var listen = []string{"-a", "127.0.0.1", "-p", "{port}"}
 // profile makes a broker serve net/http/pprof, for rows that count heap objects.
 var profile = []string{"--profile", "{profile}"}
 
+// redisFlags keep nothing on disk, let subscribers be as far behind as they are (by
+// default they are cut at 32 MB, or after a minute at 8 MB), and let as many
+// connect as there are descriptors. It stays on the one thread it uses by default.
+var redisFlags = []string{"--port", "{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--maxclients", "20000",
+	"--tcp-backlog", "4096", "--client-output-buffer-limit", "normal 0 0 0 pubsub 0 0 0"}
+
+// mosquittoConfig bounds no queue (by default messages are dropped from the
+// thousandth that waits), keeps nothing, logs no connections and publishes no
+// figures of its own. Small packets leave at once, as the others' do.
+const mosquittoConfig = `listener {port} 127.0.0.1
+allow_anonymous true
+persistence false
+max_queued_messages 0
+max_queued_bytes 0
+max_inflight_messages 0
+set_tcp_nodelay true
+sys_interval 0
+connection_messages false
+log_type error
+`
+
 // A known is a broker that comparisons can start.
 type known struct {
 	name    string
@@ -38,6 +59,12 @@ var brokers = []known{
 	}},
 	{"nats", "nats-server", "go install github.com/nats-io/nats-server/v2@v2.15.2", func(path string) bench.Contender {
 		return bench.Contender{Command: slices.Concat([]string{path}, listen), Profile: profile}
+	}},
+	{"redis", "redis-server", "apt-get install redis-server", func(path string) bench.Contender {
+		return bench.Contender{Protocol: "redis", Command: slices.Concat([]string{path}, redisFlags)}
+	}},
+	{"mosquitto", "mosquitto", "apt-get install mosquitto", func(path string) bench.Contender {
+		return bench.Contender{Protocol: "mqtt", Command: []string{path, "-c", "{config}"}, Config: mosquittoConfig, Ask: []string{path, "-h"}}
 	}},
 	{"floor", "gnatsd-ev-bench", "make build", func(path string) bench.Contender {
 		return bench.Contender{

@@ -26,6 +26,7 @@ type invocation struct {
 	spawn    string
 	asJSON   bool
 	silent   bool
+	protocol string
 	files    []string
 }
 
@@ -44,6 +45,7 @@ func parse(s bench.Scenario, args []string, errs io.Writer) (*invocation, error)
 	v.load = bench.LoadFlags(fs, s)
 	fs.StringVar(&v.server, "url", cmp.Or(os.Getenv("NATS_URL"), "nats://127.0.0.1:4222"),
 		"the broker, `nats://user:password@host:port` or token@; NATS_URL is the default, with NATS_USER and NATS_PASSWORD; of a comma list the first counts")
+	fs.StringVar(&v.protocol, "protocol", "nats", "what the broker speaks: "+strings.Join(bench.Protocols, ", ")+"; only nats has all scenarios")
 	fs.IntVar(&v.pid, "pid", 0, "the broker's process `id`, to read its cost")
 	fs.IntVar(&v.profile, "profile", 0, "`port` of the broker's net/http/pprof, to count heap objects")
 	fs.StringVar(&v.spawn, "spawn", "", "start this `command` as the broker; {port} and {profile} are filled in")
@@ -64,7 +66,7 @@ func parse(s bench.Scenario, args []string, errs io.Writer) (*invocation, error)
 	if fs.NArg() > 0 {
 		return nil, usageError{fmt.Errorf("unexpected argument %q", fs.Arg(0))}
 	}
-	if err := v.load.Check(s); err != nil {
+	if err := errors.Join(v.load.Check(s), bench.CheckProtocol(v.protocol, s.Name)); err != nil {
 		return nil, usageError{err}
 	}
 	return v, nil
@@ -76,9 +78,9 @@ func runScenario(ctx context.Context, s bench.Scenario, args []string, out, errs
 	if err != nil {
 		return err
 	}
-	target := bench.Target{Process: bench.Process(v.pid), Profile: v.profile}
+	target := bench.Target{Process: bench.Process(v.pid), Profile: v.profile, Protocol: v.protocol}
 	if v.spawn != "" {
-		broker, err := bench.Spawn(ctx, v.spawn)
+		broker, err := bench.Spawn(ctx, v.protocol, v.spawn)
 		if err != nil {
 			return err
 		}
