@@ -25,6 +25,10 @@ type dialect interface {
 	feed(r *Reader, b []byte, h Handler) (n, need int, err error)
 	// greet asks the broker at to who it is.
 	greet(to netip.AddrPort, login Login) (Broker, error)
+	// greetings is how many connections may be between connect and answer at a
+	// time: fewer than the listen backlog of the protocol's brokers, so that no SYN is
+	// dropped and repeated a second later.
+	greetings() int
 	// serves lists the scenarios the dialect has words for; none is all.
 	serves() []string
 }

@@ -14,6 +14,9 @@ import (
 // connection's packets in order, so that PINGRESP says that all before it is done.
 type mqttDialect struct{}
 
+// mqttGreetings is below mosquitto's backlog of 100.
+const mqttGreetings = 64
+
 // First bytes of packets, with the flags that belong to them.
 const (
 	mqttConnect    = 0x10
@@ -33,6 +36,7 @@ const (
 )
 
 func (mqttDialect) waits() bool      { return false }
+func (mqttDialect) greetings() int   { return mqttGreetings }
 func (mqttDialect) serves() []string { return streamScenarios }
 func (mqttDialect) question() string { return string([]byte{mqttPingreq, 0}) }
 

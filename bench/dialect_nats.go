@@ -9,6 +9,7 @@ func (natsDialect) waits() bool                     { return true }
 func (natsDialect) connect(login Login) []byte      { return login.connectLine() }
 func (natsDialect) subscribe(subject string) []byte { return sub(subject) }
 func (natsDialect) question() string                { return pingLine }
+func (natsDialect) greetings() int                  { return greetingsMax }
 func (natsDialect) serves() []string                { return nil }
 
 func (natsDialect) appendPublish(dst []byte, subject, reply string, payload []byte) []byte {

@@ -17,6 +17,7 @@ import (
 type redisDialect struct{}
 
 func (redisDialect) waits() bool      { return false }
+func (redisDialect) greetings() int   { return greetingsMax }
 func (redisDialect) serves() []string { return streamScenarios }
 
 // connect logs in if there is somebody to be.

@@ -128,6 +128,7 @@ func newFleet(to netip.AddrPort, readers int) (*fleet, error) {
 func (f *fleet) prepare(r *run) {
 	f.bind, f.dialect = r.load.Bind, r.dialect()
 	f.connect = f.dialect.connect(r.target.Login)
+	f.greeting = make(chan struct{}, f.dialect.greetings())
 	r.fleet.Store(f)
 }
 
@@ -202,7 +203,7 @@ func (f *fleet) open(clients []*client, place func(i int) *host) error {
 		case err := <-f.failed:
 			return err
 		case <-time.After(answerTime):
-			return fmt.Errorf("broker answered %d of %d new connections", i-greetingsMax, len(clients))
+			return fmt.Errorf("broker answered %d of %d new connections", i-cap(f.greeting), len(clients))
 		}
 		fd, err := f.dial()
 		if err != nil {
