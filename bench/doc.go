@@ -1,4 +1,4 @@
-// Package bench puts a NATS broker under load and reports what the load cost
+// Package bench puts a broker under load and reports what the load cost
 // the broker: processor time for each delivered message, memory for each
 // connection, round trips.
 //
@@ -10,6 +10,7 @@
 // # The parts
 //
 //	frame.go      Reader: counts frames in a byte stream that is cut anywhere
+//	dialect.go    what differs between NATS, Redis and MQTT
 //	client.go     one connection on a loop: greeting, counting
 //	fleet.go      all connections of a run and the loops they live on
 //	flow.go       how far publishers may run ahead of the slowest subscriber
