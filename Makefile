@@ -7,7 +7,7 @@ PORT      ?= 4222
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: build run test long race pipebell invariants lint staticcheck fuzz record microbench figures cross conformance cover tidy help
+.PHONY: build run test long race pipebell invariants lint staticcheck fuzz record microbench figures compare cross conformance cover tidy help
 
 build: ## build the programs into bin/
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/...
@@ -52,6 +52,9 @@ microbench: ## all benchmarks; BASE=main compares with that commit; BENCHTIME=20
 
 figures: build ## measure the broker with the load tool, into figures/
 	scripts/figures
+
+compare: build ## the broker beside nats-server, Redis, mosquitto and the floor; ROUNDS=7 FULL=1
+	ROUNDS=$(ROUNDS) FULL=$(FULL) scripts/compare
 
 cross: ## vet and build for every system we support; TARGETS="openbsd/amd64"
 	GO=$(GO) scripts/cross $(TARGETS)

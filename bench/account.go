@@ -27,6 +27,13 @@ func (r *run) costs(p phase, n uint64, unit string) {
 		r.report("cpu_us_per_"+unit, float64(p.cpu.Nanoseconds())/1000/float64(n), "us")
 		r.report("broker_cpus", p.cpu.Seconds()/seconds, "processors")
 		r.report("broker_switches_per_"+unit, float64(p.switches)/float64(n), "")
+		if p.calls > 0 {
+			r.report("broker_rw_calls_per_"+unit, float64(p.calls)/float64(n), "")
+		}
+		r.report("broker_resident", float64(p.resident)/(1<<20), "MB")
+		if p.members > 0 {
+			r.report("broker_resident_per_conn", float64(p.resident-r.idle.Resident)/float64(p.members), "B")
+		}
 		r.report("generator_cpus", p.own.Seconds()/seconds, "processors")
 	}
 	if r.target.Profile > 0 {
@@ -37,7 +44,9 @@ func (r *run) costs(p phase, n uint64, unit string) {
 		busiest = max(busiest, t.Seconds()/seconds)
 	}
 	r.report("generator_busiest_loop", busiest, "processors")
-	if r.target.Process != 0 && busiest > busyShare && p.cpu.Seconds()/seconds < busyShare {
+	if r.rate > 0 && busiest > busyShare {
+		r.warn("latencies are the generator's as well: its busiest loop took %.2f of a processor", busiest)
+	} else if r.target.Process != 0 && busiest > busyShare && p.cpu.Seconds()/seconds < busyShare {
 		r.warn("the generator is the bottleneck: its busiest loop took %.2f of a processor, the broker %.2f", busiest, p.cpu.Seconds()/seconds)
 	}
 }

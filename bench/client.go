@@ -6,30 +6,37 @@ import (
 	"gnatsd-ev/loop"
 )
 
-// connectLine is what every connection says after INFO.
+// connectLine is what every connection says after INFO, unless it has a login.
 const connectLine = `CONNECT {"verbose":false,"pedantic":false,"echo":true,"headers":true,` +
 	`"no_responders":true,"protocol":1,"lang":"go","version":"1.0.0","name":"gnatsd-ev-bench"}` + "\r\n"
 
 // A client is one connection of a fleet.
 type client struct {
 	// Fixed before the connection is handed to its loop.
-	hello []byte // sent behind CONNECT, usually SUB lines
-	meter *meter // what its messages count for, nil for none
+	hello   []byte   // sent behind CONNECT, usually SUB lines
+	meter   *meter   // what its messages count for, nil for none
+	checker *checker // what its messages are checked against, nil for nothing
 
 	// Its loop only.
-	conn   loop.Conn
-	host   *host
-	reader Reader
-	info   bool // the first INFO has come
+	follower follower // nil is ordinary
+	conn     loop.Conn
+	host     *host
+	reader   Reader
+	info     bool // the first INFO has come
 }
 
-// Opened waits for the broker to speak first.
-func (c *client) Opened() {}
+// Opened waits for a broker that speaks first.
+func (c *client) Opened() {
+	if !c.host.fleet.dialect.waits() {
+		c.introduce()
+	}
+}
 
 // Receive counts.
 func (c *client) Receive(b []byte) (n, need int) {
 	before := c.reader.Messages
-	n, need, err := c.reader.Feed(b, c)
+	c.host.latency.arrived()
+	n, need, err := c.host.fleet.dialect.feed(&c.reader, b, c)
 	if err != nil {
 		c.host.fleet.fail(fmt.Errorf("broker sent what no broker sends: %w", err))
 		c.host.l.Kill(&c.conn)
@@ -51,11 +58,17 @@ func (c *client) Info(line []byte) {
 	}
 	c.info = true
 	c.host.fleet.noteInfo(line)
+	c.introduce()
+}
+
+// introduce says who we are and what we want, and asks whether that is done.
+func (c *client) introduce() {
 	l := c.host.l
-	tail := l.Tail(len(connectLine) + len(c.hello) + len(pingLine))
-	tail = append(tail, connectLine...)
+	connect, question := c.host.fleet.connect, c.host.fleet.dialect.question()
+	tail := l.Tail(len(connect) + len(c.hello) + len(question))
+	tail = append(tail, connect...)
 	tail = append(tail, c.hello...)
-	tail = append(tail, pingLine...)
+	tail = append(tail, question...)
 	l.Send(&c.conn, l.Span(tail))
 	c.hello = nil
 }
@@ -69,7 +82,7 @@ const (
 func (c *client) Ping() { c.send(pongLine) }
 
 // Pong answers the one question the fleet asks at a time.
-func (c *client) Pong() { c.host.fleet.answered() }
+func (c *client) Pong() { c.follow().ponged(c) }
 
 // Err ends the run: no scenario provokes the broker.
 func (c *client) Err(line []byte) {
@@ -79,9 +92,16 @@ func (c *client) Err(line []byte) {
 // Ended ends the run unless the fleet closes.
 func (c *client) Ended(err error) {
 	if err == nil {
-		err = fmt.Errorf("broker closed the connection")
+		err = errClosed
 	}
-	c.host.fleet.fail(err)
+	c.follow().ended(c, err)
+}
+
+func (c *client) follow() follower {
+	if c.follower == nil {
+		return ordinary{}
+	}
+	return c.follower
 }
 
 // send copies text to the connection's output.
@@ -101,5 +121,5 @@ func (c *client) Overdue() {
 // Teardown has nothing to give back.
 func (c *client) Teardown() bool { return true }
 
-// Closed has nothing to do: nobody uses the record again.
-func (c *client) Closed() {}
+// Closed says so to who may use the record again.
+func (c *client) Closed() { c.follow().closed(c) }

@@ -1,4 +1,4 @@
-// Package bench puts a NATS broker under load and reports what the load cost
+// Package bench puts a broker under load and reports what the load cost
 // the broker: processor time for each delivered message, memory for each
 // connection, round trips.
 //
@@ -10,17 +10,27 @@
 // # The parts
 //
 //	frame.go      Reader: counts frames in a byte stream that is cut anywhere
+//	dialect.go    what differs between NATS, Redis and MQTT
 //	client.go     one connection on a loop: greeting, counting
 //	fleet.go      all connections of a run and the loops they live on
 //	flow.go       how far publishers may run ahead of the slowest subscriber
-//	source.go     publishers: saturating, round robin, paced
+//	source.go     publishers of ready-made bytes: saturating, round robin
+//	compose.go    publishers of messages that differ: at a rate, verified, of mixed sizes
+//	pace.go       when messages are due, and who wakes the loop for them
+//	stamp.go      what a payload says of itself: times, number, checksum
+//	recorder.go   latencies of deliveries, by loop
 //	wire.go       one blocking connection, for latencies
 //	cost.go       what a process has used so far
-//	verify.go     stamps and checks in payloads, when asked for
+//	verify.go     what is lost, doubled, reordered, altered, when asked for
 //	phase.go      one measured stretch of load, from idle to idle
 //	account.go    what a phase is reported as, and what makes it doubtful
 //	scenario.go   the list of scenarios, each in a file of its own
-//	figures.go    rows of scenarios, rounds of rows, brokers side by side
+//	rows.go       tables: which scenarios, with which load
+//	compare.go    rows of scenarios, rounds of rows, brokers side by side
+//	ratio.go      ratios of rounds and their intervals
+//	limit.go      when a comparison has failed
+//	stored.go     two stored comparisons side by side
+//	floor.go      a server to measure brokers against
 //
 // # How a figure is made
 //

@@ -20,6 +20,9 @@ const (
 	// usual range has 28,232 ports.
 	portsMax = 20_000
 
+	// sourcesMax is how many addresses a fleet uses by itself.
+	sourcesMax = 250
+
 	// answerTime is how long a broker may be silent before a run gives up.
 	answerTime = 20 * time.Second
 
@@ -34,7 +37,8 @@ type host struct {
 
 	// Its loop only.
 	sources   []committer
-	delivered uint64 // messages its connections have had
+	delivered uint64    // messages its connections have had
+	latency   *recorder // nil records nothing
 
 	total atomic.Uint64 // delivered, as of the end of the last turn
 }
@@ -77,13 +81,18 @@ func (h *host) PollFailed(err error) { h.fleet.fail(err) }
 // A fleet is the connections of one run. Loop 0 is for publishers, the others
 // for subscribers, so that a publisher does not wait for readers.
 type fleet struct {
-	to    netip.AddrPort
-	group *loop.Group
-	hosts []*host
+	to       netip.AddrPort
+	dialect  dialect
+	connect  []byte       // CONNECT of every connection
+	openRate int          // connections a second that open opens at most, 0 for as fast as it goes
+	bind     []netip.Addr // source addresses, in turn; none is the system's choice
+	group    *loop.Group
+	hosts    []*host
 
-	mu      sync.Mutex // leaf; guards info
-	info    []byte     // the first greeting
-	opened  int        // connections so far; one goroutine drives a fleet
+	mu      sync.Mutex   // leaf; guards info
+	info    []byte       // the first greeting
+	opened  atomic.Int64 // connections so far
+	members []*client    // those that stay; one goroutine opens them
 	closing atomic.Bool
 	failed  chan error
 
@@ -97,6 +106,7 @@ type fleet struct {
 func newFleet(to netip.AddrPort, readers int) (*fleet, error) {
 	f := &fleet{
 		to:       to,
+		dialect:  natsDialect{},
 		failed:   make(chan error, 1),
 		complete: make(chan struct{}, 1),
 		greeting: make(chan struct{}, greetingsMax),
@@ -112,6 +122,14 @@ func newFleet(to netip.AddrPort, readers int) (*fleet, error) {
 	}
 	f.group = g
 	return f, g.Start()
+}
+
+// prepare gives the fleet what the run wants of it, before anything is opened.
+func (f *fleet) prepare(r *run) {
+	f.bind, f.dialect = r.load.Bind, r.dialect()
+	f.connect = f.dialect.connect(r.target.Login)
+	f.greeting = make(chan struct{}, f.dialect.greetings())
+	r.fleet.Store(f)
 }
 
 // publishers is the loop publishers live on.
@@ -174,33 +192,44 @@ func (f *fleet) open(clients []*client, place func(i int) *host) error {
 	}
 	f.awaited.Store(int64(len(clients)))
 	f.gate.Store(true)
+	p := pace{rate: max(1, f.openRate), start: monotonic()}
 	for i, c := range clients {
+		for wait := p.due() - monotonic(); f.openRate > 0 && wait > 0; wait = p.due() - monotonic() {
+			nap(time.Duration(wait))
+		}
+		p.done()
 		select {
 		case f.greeting <- struct{}{}:
 		case err := <-f.failed:
 			return err
 		case <-time.After(answerTime):
-			return fmt.Errorf("broker answered %d of %d new connections", i-greetingsMax, len(clients))
+			return fmt.Errorf("broker answered %d of %d new connections", i-cap(f.greeting), len(clients))
 		}
-		fd, err := loop.Dial(f.to, f.from())
+		fd, err := f.dial()
 		if err != nil {
 			return err
 		}
-		f.opened++
 		f.group.HandTo(place(i).l, fd, f.to, c)
 	}
+	f.members = append(f.members, clients...)
 	err := f.wait("greeting")
 	f.gate.Store(false)
 	return err
 }
 
-// from is the source address of the next connection: the system's choice as
-// long as one address has ports enough.
-func (f *fleet) from() netip.Addr {
-	if f.opened < portsMax || !f.to.Addr().IsLoopback() || !f.to.Addr().Is4() {
+// dial opens the next connection. Any goroutine.
+func (f *fleet) dial() (fd int, err error) { return loop.Dial(f.to, f.from(f.opened.Add(1)-1)) }
+
+// from is the source address of the i-th connection: one of those the load names,
+// in turn, or the system's choice as long as one address has ports enough.
+func (f *fleet) from(i int64) netip.Addr {
+	if len(f.bind) > 0 {
+		return f.bind[i%int64(len(f.bind))]
+	}
+	if i < portsMax || !f.to.Addr().IsLoopback() || !f.to.Addr().Is4() {
 		return netip.Addr{}
 	}
-	return netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + f.opened/portsMax)})
+	return netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + i/portsMax%sourcesMax)})
 }
 
 // ask sends the bytes text returns and a PING on every connection, and waits
@@ -216,8 +245,9 @@ func (f *fleet) ask(clients []*client, text func(i int) []byte) error {
 			b = text(i)
 		}
 		c.host.l.Do(func(l *loop.Loop) {
-			tail := append(l.Tail(len(b)+len(pingLine)), b...)
-			l.Send(&c.conn, l.Span(append(tail, pingLine...)))
+			question := f.dialect.question()
+			tail := append(l.Tail(len(b)+len(question)), b...)
+			l.Send(&c.conn, l.Span(append(tail, question...)))
 		})
 	}
 	return f.wait("PING")

@@ -36,9 +36,8 @@ func TestSourceAddressesAreBoundOnlyWhenPortsRunOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	for opened, want := range map[int]string{0: "", portsMax - 1: "", portsMax: "127.0.0.2", 2*portsMax - 1: "127.0.0.2", 2 * portsMax: "127.0.0.3"} {
-		f.opened = opened
 		got := ""
-		if a := f.from(); a.IsValid() {
+		if a := f.from(int64(opened)); a.IsValid() {
 			got = a.String()
 		}
 		if got != want {

@@ -39,13 +39,7 @@ type Reader struct {
 // need is then the message's length in bytes if known, else 0. An error says that
 // the stream is not what a broker sends; nothing can be read behind it.
 func (r *Reader) Feed(b []byte, h Handler) (n, need int, err error) {
-	if r.skip > 0 {
-		n = min(r.skip, len(b))
-		r.skip -= n
-		if r.skip == 0 {
-			r.Messages++
-		}
-	}
+	n = r.resume(b)
 	for n < len(b) {
 		end := bytes.IndexByte(b[n:], '\n')
 		if end < 0 {

@@ -16,6 +16,7 @@ type sample struct {
 	busy      time.Duration   // of all processors together, since the machine started
 	loops     []time.Duration // processor time of each of our loops' threads
 	delivered uint64
+	members   int   // connections that stay
 	objects   int64 // heap objects the broker has allocated, 0 when not asked for
 	asking    int64 // how many of them our question made
 }
@@ -29,8 +30,12 @@ type phase struct {
 	others    float64 // processors that other processes used
 	switches  int64
 	published uint64
+	cycles    uint64 // of clients that came and went beside
 	delivered uint64
 	objects   int64
+	resident  int64 // the broker's, at the end
+	members   int   // connections that stayed
+	calls     int64 // the broker's, to read and write
 }
 
 // take samples the broker and ourselves. f may be nil.
@@ -52,7 +57,7 @@ func (r *run) take(f *fleet) (sample, error) {
 	}
 	s.busy = machineBusy()
 	if f != nil {
-		s.delivered = f.delivered()
+		s.delivered, s.members = f.delivered(), len(f.members)
 		s.loops = f.threads()
 	}
 	s.at = time.Now()
@@ -80,6 +85,9 @@ func (s sample) since(before sample) phase {
 		cpu:       s.broker.CPU - before.broker.CPU,
 		own:       s.own.CPU - before.own.CPU,
 		switches:  s.broker.Switches - before.broker.Switches,
+		calls:     s.broker.Calls - before.broker.Calls,
+		resident:  s.broker.Resident,
+		members:   s.members,
 		delivered: s.delivered - before.delivered,
 		objects:   s.objects - before.objects - 2*s.asking,
 	}
@@ -94,6 +102,8 @@ func (s sample) since(before sample) phase {
 type traffic struct {
 	sources []source
 	copies  uint64
+	replied bool   // subscribers publish in turn, and that counts among the copies
+	churn   *churn // beside the sources; one message reaches one subscriber in each cycle
 }
 
 // play runs the sources for d, from an idle broker to an idle broker.
@@ -103,18 +113,26 @@ func (r *run) play(f *fleet, t traffic, d time.Duration) (phase, error) {
 	if err != nil {
 		return phase{}, err
 	}
+	cyclesBefore := t.churn.stop()
 	for _, s := range t.sources {
 		s.start()
 	}
+	t.churn.start()
 	select {
 	case err = <-f.failed:
 	case <-time.After(d):
 	}
-	published := t.stop() - sentBefore
+	published, cycles := t.stop()-sentBefore, t.churn.stop()-cyclesBefore
 	if err != nil {
 		return phase{}, err
 	}
-	if err := f.drain(t, before.delivered+published*t.copies); err != nil {
+	if r.load.Verify {
+		r.tally.due.Add(cycles)
+		err = r.settle(f, t, published)
+	} else {
+		err = f.drain(t, before.delivered+published*t.copies+cycles)
+	}
+	if err != nil {
 		return phase{}, err
 	}
 	after, err := r.take(f)
@@ -122,7 +140,7 @@ func (r *run) play(f *fleet, t traffic, d time.Duration) (phase, error) {
 		return phase{}, err
 	}
 	p := after.since(before)
-	p.published = published
+	p.published, p.cycles = published, cycles
 	return p, nil
 }
 
@@ -133,6 +151,23 @@ func (t traffic) stop() uint64 {
 		sent += s.stop()
 	}
 	return sent
+}
+
+// settle waits until nothing that was published can still come, however much has: a
+// broker answers a PING after what it got before, and a subscriber's behind what it is
+// to get. What a reply causes has twice the way.
+func (r *run) settle(f *fleet, t traffic, published uint64) error {
+	r.tally.due.Add(published * t.copies)
+	rounds := 2
+	if t.replied {
+		rounds = 4
+	}
+	for range rounds {
+		if err := f.ask(f.members, nil); err != nil {
+			return err
+		}
+	}
+	return f.failure()
 }
 
 // drain waits until the broker has routed everything and subscribers have had

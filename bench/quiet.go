@@ -10,12 +10,13 @@ import (
 var Sides = []string{"nothing", "flood", "flood-subs", "broadcast"}
 
 const (
-	flooders       = 2 // publishers at full speed
-	broadcastEvery = time.Second / 4
+	flooders      = 2 // publishers at full speed
+	broadcastRate = 4 // a second
 )
 
 // runQuiet: one client that sends a PING now and then.
 func runQuiet(r *run) error {
+	r.rate = 0 // the load's is that of the PINGs
 	for _, side := range Sides {
 		if r.load.Beside != "" && r.load.Beside != side {
 			continue
@@ -52,9 +53,14 @@ func (r *run) quiet(f *fleet, side string) error {
 		times, err = r.pings(w)
 		return err
 	})
-	t.stop()
+	published := t.stop()
 	if err != nil {
 		return err
+	}
+	if r.load.Verify && len(t.sources) > 0 {
+		if err := r.settle(f, t, published); err != nil {
+			return err
+		}
 	}
 	if err := f.failure(); err != nil {
 		return err
@@ -71,6 +77,7 @@ func (r *run) quiet(f *fleet, side string) error {
 // noise makes what goes on beside.
 func (r *run) noise(f *fleet, side string) (traffic, error) {
 	var t traffic
+	streams := r.newStreams(flooders)
 	switch side {
 	case "nothing":
 		return t, nil
@@ -78,14 +85,14 @@ func (r *run) noise(f *fleet, side string) (traffic, error) {
 		subscribers := newClients(r.load.Conns)
 		for _, c := range subscribers {
 			c.hello = sub(r.subject(0))
+			r.watch(c, nil, streams[0])
 		}
 		publishers, err := r.openBoth(f, subscribers, 1)
 		if err != nil {
 			return t, err
 		}
-		frame := appendPub(nil, r.subject(0), "", filler(r.load.Size))
-		t.sources = []source{&pacer{client: publishers[0], frame: frame, every: broadcastEvery}}
-		return t, nil
+		s := r.compose(f.publishers(), nil, broadcastRate, route{publishers[0], r.subject(0), "", streams[0]})
+		return traffic{sources: []source{s}, copies: uint64(r.load.Conns)}, nil
 	}
 	var subscribers []*client
 	flows := make([]*flow, flooders)
@@ -95,16 +102,16 @@ func (r *run) noise(f *fleet, side string) (traffic, error) {
 			flows[i] = newFlow(f.publishers().l, 1, 1, r.load.Window)
 			c.hello = sub(r.subject(i))
 			c.meter = &meter{flow: flows[i]}
+			r.watch(c, nil, streams[i])
 		}
+		t.copies = 1
 	}
 	publishers, err := r.openBoth(f, subscribers, flooders)
 	if err != nil {
 		return t, err
 	}
 	for i, c := range publishers {
-		subject := r.subject(i)
-		chunks := encode([]string{subject}, max(1, r.load.Window/4), r.load.Size, max(1, r.load.Window/4))
-		t.sources = append(t.sources, newPump(c, flows[i], chunks))
+		t.sources = append(t.sources, r.publisher(c, flows[i], r.subject(i), streams[i]))
 	}
 	return t, nil
 }

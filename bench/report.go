@@ -53,18 +53,48 @@ func ThisMachine() Machine {
 
 // WriteTable prints the result for people.
 func (r *Result) WriteTable(w io.Writer) error {
+	for _, stage := range r.Stages {
+		if err := stage.WriteTable(w); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
 	fmt.Fprintf(w, "%s on %s\n", r.Scenario, r.Broker)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, m := range r.Metrics {
+		if r.tabled(m.Name) {
+			continue
+		}
 		fmt.Fprintf(t, "%s\t%s\t %-10s\t\n", m.Name, number(m.Value), m.Unit)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	for i := range r.Distributions {
+		if err := r.Distributions[i].write(w); err != nil {
+			return err
+		}
+	}
+	for _, text := range r.Notes {
+		fmt.Fprintln(w, "note:", text)
+	}
 	for _, text := range r.Warnings {
 		fmt.Fprintln(w, "warning:", text)
 	}
+	if r.Failure != "" {
+		fmt.Fprintln(w, "FAILED:", r.Failure)
+	}
 	return nil
+}
+
+// tabled reports whether a metric stands in the table of a distribution.
+func (r *Result) tabled(name string) bool {
+	for _, d := range r.Distributions {
+		if rest, ok := strings.CutPrefix(name, d.Name+"_"); ok && (rest == "count" || strings.HasPrefix(rest, "p") || strings.HasPrefix(rest, "uncorrected_") || rest == "max") {
+			return true
+		}
+	}
+	return false
 }
 
 // number prints a value with as many digits as mean something.

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"strconv"
-	"time"
 
 	"gnatsd-ev/loop"
 )
@@ -33,16 +32,14 @@ func (c chunk) span(l *loop.Loop) loop.Span {
 }
 
 // encode makes chunks of at most max messages each that publish size bytes to
-// each subject in turn, in all count messages. Their payloads are stamped with
-// the round they belong to.
-func encode(subjects []string, count, size, max int) []chunk {
+// each subject in turn, in all count messages.
+func (r *run) encode(subjects []string, count, size, max int) []chunk {
 	var chunks []chunk
 	payload := filler(size)
 	var b []byte
 	messages := 0
 	for i := range count {
-		stamp(payload, i/len(subjects))
-		b = appendPub(b, subjects[i%len(subjects)], "", payload)
+		b = r.dialect().appendPublish(b, subjects[i%len(subjects)], "", payload)
 		messages++
 		if len(b) >= chunkBytes || messages == max || i == count-1 {
 			s := loop.NewShared(len(b))
@@ -167,53 +164,4 @@ func (r *roundRobin) commit() (more bool) {
 		r.at = (r.at + 1) % len(r.all)
 	}
 	return true
-}
-
-// A pacer publishes one message a write at a steady rate. It does not make up
-// for messages it was late with: that would bunch them.
-type pacer struct {
-	client *client
-	frame  []byte
-	every  time.Duration
-
-	sent uint64 // by the goroutine between start and stop
-	quit chan struct{}
-	done chan struct{}
-}
-
-func (p *pacer) clients() []*client { return []*client{p.client} }
-
-// start runs a goroutine that ends with stop.
-func (p *pacer) start() {
-	p.quit, p.done = make(chan struct{}), make(chan struct{})
-	go p.run(p.quit)
-}
-
-func (p *pacer) stop() uint64 {
-	if p.quit != nil {
-		close(p.quit)
-		<-p.done
-		p.quit = nil
-	}
-	return p.sent
-}
-
-func (p *pacer) run(quit chan struct{}) {
-	defer close(p.done)
-	due := time.Now()
-	text := string(p.frame)
-	publish := func(*loop.Loop) { p.client.send(text) }
-	for {
-		select {
-		case <-quit:
-			return
-		case <-time.After(time.Until(due)):
-		}
-		p.client.host.l.Do(publish)
-		p.sent++
-		due = due.Add(p.every)
-		if now := time.Now(); due.Before(now) {
-			due = now
-		}
-	}
 }

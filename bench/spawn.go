@@ -26,18 +26,19 @@ type Spawned struct {
 	cmd    *exec.Cmd
 	words  tail
 	exited chan error
+	config string // a file we have written for it
 }
 
 // Spawn starts a broker and waits until it greets a client. In command, split at
 // blanks, {port} becomes a free port on 127.0.0.1 for clients and {profile}
 // one for net/http/pprof. It is killed when ctx ends.
-func Spawn(ctx context.Context, command string) (*Spawned, error) {
-	return SpawnArgs(ctx, strings.Fields(command))
+func Spawn(ctx context.Context, protocol, command string) (*Spawned, error) {
+	return Contender{Protocol: protocol, Command: strings.Fields(command)}.Spawn(ctx)
 }
 
-// SpawnArgs is Spawn for a command that is split already.
-func SpawnArgs(ctx context.Context, command []string) (*Spawned, error) {
-	if len(command) == 0 {
+// Spawn is the function Spawn for a contender.
+func (c Contender) Spawn(ctx context.Context) (*Spawned, error) {
+	if len(c.Command) == 0 {
 		return nil, errors.New("no broker to start: the command is empty")
 	}
 	port, err := freePort()
@@ -49,19 +50,27 @@ func SpawnArgs(ctx context.Context, command []string) (*Spawned, error) {
 		return nil, err
 	}
 	s := &Spawned{exited: make(chan error, 1)}
+	s.Target.Protocol = c.Protocol
 	s.Target.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
-	args := make([]string, len(command))
-	for i, a := range command {
+	fill := strings.NewReplacer("{port}", strconv.Itoa(port), "{profile}", strconv.Itoa(profile))
+	if c.Config != "" {
+		if s.config, err = writeConfig(fill.Replace(c.Config)); err != nil {
+			return nil, err
+		}
+	}
+	args := make([]string, len(c.Command))
+	for i, a := range c.Command {
 		if strings.Contains(a, "{profile}") {
 			s.Target.Profile = profile
 		}
-		args[i] = strings.NewReplacer("{port}", strconv.Itoa(port), "{profile}", strconv.Itoa(profile)).Replace(a)
+		args[i] = strings.ReplaceAll(fill.Replace(a), "{config}", s.config)
 	}
 	s.cmd = exec.CommandContext(ctx, args[0], args[1:]...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.words, &s.words
 	// A group of its own: an interrupt at the keyboard is for us, and we stop it.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
+		s.removeConfig()
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
 	s.Target.Process = Process(s.cmd.Process.Pid)
@@ -82,7 +91,7 @@ func (s *Spawned) await() error {
 			return fmt.Errorf("broker ended at once: %w", errors.Join(err, errors.New("it does not serve")))
 		case <-time.After(20 * time.Millisecond):
 		}
-		if _, err := greet(s.Target.Addr); err == nil {
+		if _, err := dialects[s.Target.Protocol].greet(s.Target.Addr, Login{}); err == nil {
 			return nil
 		}
 	}
@@ -91,12 +100,29 @@ func (s *Spawned) await() error {
 
 // Stop ends the broker, by force if it takes too long.
 func (s *Spawned) Stop() {
+	defer s.removeConfig()
 	_ = s.cmd.Process.Signal(os.Interrupt) // it may have ended by itself
 	select {
 	case <-s.exited:
 	case <-time.After(endTime):
 		_ = s.cmd.Process.Kill()
 		<-s.exited
+	}
+}
+
+// writeConfig writes a broker's configuration to a file of its own.
+func writeConfig(text string) (string, error) {
+	f, err := os.CreateTemp("", "gnatsd-ev-bench-*.conf")
+	if err != nil {
+		return "", fmt.Errorf("write the broker's configuration: %w", err)
+	}
+	_, err = f.WriteString(text)
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+func (s *Spawned) removeConfig() {
+	if s.config != "" {
+		_ = os.Remove(s.config) // one small file in the directory for such files
 	}
 }
 

@@ -29,3 +29,17 @@ func Percentile(sorted []time.Duration, p float64) time.Duration {
 	i := int(math.Ceil(p / 100 * float64(len(sorted))))
 	return sorted[min(max(i, 1), len(sorted))-1]
 }
+
+// TheilSen is the slope of y over x that outliers do not move: the median of the
+// slopes between any two points. It is NaN for fewer than two different x.
+func TheilSen(x, y []float64) float64 {
+	var slopes []float64
+	for i := range x {
+		for j := i + 1; j < len(x); j++ {
+			if x[i] != x[j] {
+				slopes = append(slopes, (y[j]-y[i])/(x[j]-x[i]))
+			}
+		}
+	}
+	return Median(slopes)
+}

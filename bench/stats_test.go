@@ -43,34 +43,3 @@ func TestPercentile(t *testing.T) {
 		}
 	}
 }
-
-func TestRatioIsMadeRoundByRound(t *testing.T) {
-	who := []Contender{{Name: "ours"}, {Name: "peer"}}
-	fig := &Figure{Values: map[string][]Value{"ours": {{1, 1}, {2, 2}, {3, 9}}, "peer": {{1, 2}, {2, 2}, {3, 3}}}}
-	fig.compare(who)
-	if r := fig.Ratio; r == nil || *r != (Ratio{Rounds: 3, Median: 1, Min: 0.5, Max: 3}) {
-		t.Errorf("ratio %+v, want median 1 of 0.5..3", r)
-	}
-	fig = &Figure{Values: map[string][]Value{"ours": {{1, 1}, {3, 2}}, "peer": {{1, 2}, {2, 2}, {3, 1}}}}
-	if fig.compare(who); fig.Ratio == nil || *fig.Ratio != (Ratio{Rounds: 2, Median: 1.25, Min: 0.5, Max: 2}) {
-		t.Errorf("ratio %+v: rounds that do not belong together were compared", fig.Ratio)
-	}
-	fig = &Figure{Values: map[string][]Value{"ours": {{1, 1}}, "peer": {{2, 2}}}}
-	if fig.compare(who); fig.Ratio != nil {
-		t.Errorf("ratio %+v of no common round", fig.Ratio)
-	}
-}
-
-func TestEveryRowHasItsScenario(t *testing.T) {
-	for _, k := range tasks {
-		s, ok := Find(k.scenario)
-		if !ok {
-			t.Errorf("%s: no scenario %q", k.name, k.scenario)
-			continue
-		}
-		k.load.Readers = 1
-		if err := k.load.Check(s); err != nil {
-			t.Errorf("%s: %v", k.name, err)
-		}
-	}
-}

@@ -18,8 +18,10 @@ func runSubs(r *run) error {
 		flow := newFlow(f.publishers().l, 1, 1, r.load.Window)
 		all := &meter{flow: flow} // one for all: they live on one loop
 		subscribers := newClients(r.load.Conns)
+		stream, one := r.newStreams(1)[0], &ledger{}
 		for _, c := range subscribers {
 			c.meter = all
+			r.watch(c, one, stream)
 		}
 		publishers, err := r.openBoth(f, subscribers, 1)
 		if err != nil {
@@ -29,14 +31,13 @@ func runSubs(r *run) error {
 			return err
 		}
 		count := min(picksMax, 4*r.load.Conns*r.load.PerConn)
-		hit := newPump(publishers[0], flow, encode(r.picks(count, "k"), count, r.load.Size, r.load.Window/4))
-		p, err := r.match(f, traffic{[]source{hit}, 1})
+		p, err := r.match(f, traffic{sources: []source{r.hits(publishers[0], flow, stream, count)}, copies: 1})
 		if err != nil {
 			return err
 		}
 		r.costs(p, p.published, "match")
-		miss := newPump(publishers[0], nil, encode(r.picks(count, "z"), count, r.load.Size, count))
-		if p, err = r.match(f, traffic{[]source{miss}, 0}); err != nil {
+		miss := newPump(publishers[0], nil, r.encode(r.picks(count, "z"), count, r.load.Size, count))
+		if p, err = r.match(f, traffic{sources: []source{miss}, copies: 0}); err != nil {
 			return err
 		}
 		r.costs(p, p.published, "miss")
@@ -88,6 +89,19 @@ func (r *run) subscribe(f *fleet, subscribers []*client) error {
 // deep is a subject of four words.
 func (r *run) deep(conn int, word string, k int) string {
 	return fmt.Sprintf("b.%s.c%d.%s%d", r.id, conn, word, k)
+}
+
+// hits publishes to random subjects that have a subscriber.
+func (r *run) hits(c *client, flow *flow, stream *stream, count int) source {
+	subjects := r.picks(count, "k")
+	if !r.composed() {
+		return newPump(c, flow, r.encode(subjects, count, r.load.Size, r.load.Window/4))
+	}
+	routes := make([]route, count)
+	for i, subject := range subjects {
+		routes[i] = route{c, subject, "", stream}
+	}
+	return r.compose(c.host, flow, 0, routes...)
 }
 
 // picks are count subjects at random.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,7 @@ import (
 // waits in read(2) is woken sooner than a loop. One goroutine at a time.
 type wire struct {
 	fd     int
+	hello  []byte // its CONNECT
 	reader Reader
 	buf    []byte
 	kept   int // buf[:kept] is the beginning of a frame
@@ -46,6 +48,14 @@ func dialWire(to netip.AddrPort) (*wire, error) {
 	return w, nil
 }
 
+// verify checks every payload from now on; none is larger than size. The buffer must
+// hold a whole frame then.
+func (w *wire) verify(c *checker, size int) {
+	w.buf = append(make([]byte, 0, wireBuffer+size), w.buf[:w.kept]...)
+	w.buf = w.buf[:cap(w.buf)]
+	w.reader.Message = c.check
+}
+
 // connect waits for the greeting, says CONNECT and hello, and waits for PONG.
 func (w *wire) connect(hello []byte) error {
 	for w.info == nil {
@@ -53,7 +63,7 @@ func (w *wire) connect(hello []byte) error {
 			return err
 		}
 	}
-	if err := w.write(append([]byte(connectLine), hello...)); err != nil {
+	if err := w.write(slices.Concat(w.hello, hello)); err != nil {
 		return err
 	}
 	return w.ping()
@@ -148,13 +158,14 @@ func (b Broker) String() string {
 }
 
 // greet asks the broker at to who it is.
-func greet(to netip.AddrPort) (Broker, error) {
+func greet(to netip.AddrPort, login Login) (Broker, error) {
 	var b Broker
 	w, err := dialWire(to)
 	if err != nil {
 		return b, err
 	}
 	defer w.close()
+	w.hello = login.connectLine()
 	if err := w.connect(nil); err != nil {
 		return b, err
 	}

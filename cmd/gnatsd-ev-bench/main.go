@@ -8,8 +8,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"gnatsd-ev/bench"
@@ -35,8 +37,10 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return exitOK
 	}
 	var err error
-	if args[0] == "figures" {
-		err = runFigures(ctx, args[1:], out, errs)
+	if p, ok := presets[args[0]]; ok {
+		err = runCompare(ctx, p, args[1:], out, errs)
+	} else if args[0] == "floor" {
+		err = runFloor(ctx, args[1:], out, errs)
 	} else if s, ok := bench.Find(args[0]); ok {
 		err = runScenario(ctx, s, args[1:], out, errs)
 	} else {
@@ -61,9 +65,13 @@ type usageError struct{ error }
 func usage(w io.Writer) {
 	fmt.Fprint(w, "usage: gnatsd-ev-bench <scenario> [flags]\n\nscenarios:\n")
 	for _, s := range bench.Scenarios {
-		fmt.Fprintf(w, "  %-8s %s\n", s.Name, s.Summary)
+		fmt.Fprintf(w, "  %-9s %s\n", s.Name, s.Summary)
 	}
-	fmt.Fprintf(w, "  %-8s %s\n", "figures", "all of them against two brokers, in rounds")
+	fmt.Fprint(w, "\ncomparisons:\n")
+	for _, name := range slices.Sorted(maps.Keys(presets)) {
+		fmt.Fprintf(w, "  %-9s %s\n", name, presets[name].summary)
+	}
+	fmt.Fprintf(w, "  %-9s %s\n", "floor", "a server that fans out as cheaply as the kernel allows, to compare with")
 	fmt.Fprint(w, `
 Each takes -h. A broker is either running (--url, --pid for its cost) or
 started for the run (--spawn "nats-server -a 127.0.0.1 -p {port}").

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -10,102 +11,116 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 
 	"gnatsd-ev/bench"
 )
 
-// loadFlags declares the flags of a scenario's load.
-func loadFlags(fs *flag.FlagSet, s bench.Scenario) *bench.Load {
-	load := s.Defaults
-	has := func(name string) bool { return slices.Contains(s.Flags, name) }
-	for _, f := range [...]struct {
-		name string
-		to   *int
-		help string
-	}{
-		{"conns", &load.Conns, "connections on the many side"},
-		{"pairs", &load.Pairs, "publishers with one subscriber each"},
-		{"perconn", &load.PerConn, "subscriptions each connection makes"},
-		{"size", &load.Size, "payload `bytes`"},
-		{"rate", &load.Rate, "messages or PINGs a second; 0 publishes at full speed"},
-		{"window", &load.Window, "`messages` a subscriber may be behind at full speed"},
-		{"clients", &load.Clients, "1 or 2 connections; 0 measures every case"},
-		{"readers", &load.Readers, "loops of the generator that read"},
-	} {
-		if has(f.name) {
-			fs.IntVar(f.to, f.name, *f.to, f.help)
-		}
-	}
-	if has("beside") {
-		fs.StringVar(&load.Beside, "beside", "", "one of "+strings.Join(bench.Sides, ", ")+"; all by default")
-	}
-	if has("verify") {
-		fs.BoolVar(&load.Verify, "verify", false, "compare every payload: order and content")
-	}
-	if has("warmup") {
-		fs.DurationVar(&load.Warmup, "warmup", load.Warmup, "load that is not measured")
-		fs.DurationVar(&load.Duration, "duration", load.Duration, "load that is measured")
-	}
-	if has("settle") {
-		fs.DurationVar(&load.Settle, "settle", load.Settle, "pause before memory is read")
-	}
-	return &load
+// An invocation is a scenario's flags as they were given.
+type invocation struct {
+	scenario bench.Scenario
+	load     *bench.Load
+	server   string
+	pid      int
+	profile  int
+	spawn    string
+	asJSON   bool
+	silent   bool
+	protocol string
+	files    []string
 }
 
-// runScenario parses flags, finds or starts the broker, and prints the result.
-func runScenario(ctx context.Context, s bench.Scenario, args []string, out, errs io.Writer) error {
+// parse reads the flags of a scenario.
+func parse(s bench.Scenario, args []string, errs io.Writer) (*invocation, error) {
+	v := &invocation{scenario: s}
 	fs := flag.NewFlagSet(s.Name, flag.ContinueOnError)
 	fs.SetOutput(errs)
 	fs.Usage = func() {
 		fmt.Fprintf(errs, "usage: gnatsd-ev-bench %s [flags]\n\n%s\n\n", s.Name, s.Summary)
 		fs.PrintDefaults()
+		if s.Name == "mixed" {
+			fmt.Fprint(errs, "\n", bench.StagesHelp)
+		}
 	}
-	load := loadFlags(fs, s)
-	server := fs.String("url", cmp.Or(os.Getenv("NATS_URL"), "nats://127.0.0.1:4222"), "the broker; NATS_URL is the default")
-	pid := fs.Int("pid", 0, "the broker's process `id`, to read its cost")
-	profile := fs.Int("profile", 0, "`port` of the broker's net/http/pprof, to count heap objects")
-	spawn := fs.String("spawn", "", "start this `command` as the broker; {port} and {profile} are filled in")
-	asJSON := fs.Bool("json", false, "print JSON behind the table")
+	v.load = bench.LoadFlags(fs, s)
+	fs.StringVar(&v.server, "url", cmp.Or(os.Getenv("NATS_URL"), "nats://127.0.0.1:4222"),
+		"the broker, `nats://user:password@host:port` or token@; NATS_URL is the default, with NATS_USER and NATS_PASSWORD; of a comma list the first counts")
+	fs.StringVar(&v.protocol, "protocol", "nats", "what the broker speaks: "+strings.Join(bench.Protocols, ", ")+"; only nats has all scenarios")
+	fs.IntVar(&v.pid, "pid", 0, "the broker's process `id`, to read its cost")
+	fs.IntVar(&v.profile, "profile", 0, "`port` of the broker's net/http/pprof, to count heap objects")
+	fs.StringVar(&v.spawn, "spawn", "", "start this `command` as the broker; {port} and {profile} are filled in")
+	fs.BoolVar(&v.asJSON, "json", false, "print JSON behind the table")
+	fs.BoolVar(&v.silent, "no-progress", false, "do not show how the run goes")
+	fs.Func("out", "write the result to `files`, a comma list or one flag each: NAME.json, NAME.csv, NAME.hgrm (percentile curves)", func(list string) error {
+		for name := range strings.SplitSeq(list, ",") {
+			if err := bench.CheckFile(name); err != nil {
+				return err
+			}
+			v.files = append(v.files, name)
+		}
+		return nil
+	})
 	if err := fs.Parse(args); err != nil {
-		return usageOf(err)
+		return nil, usageOf(err)
 	}
 	if fs.NArg() > 0 {
-		return usageError{fmt.Errorf("unexpected argument %q", fs.Arg(0))}
+		return nil, usageError{fmt.Errorf("unexpected argument %q", fs.Arg(0))}
 	}
-	if err := load.Check(s); err != nil {
-		return usageError{err}
+	if err := errors.Join(v.load.Check(s), bench.CheckProtocol(v.protocol, s.Name)); err != nil {
+		return nil, usageError{err}
 	}
-	target := bench.Target{Process: bench.Process(*pid), Profile: *profile}
-	var err error
-	if *spawn != "" {
-		broker, err := bench.Spawn(ctx, *spawn)
+	return v, nil
+}
+
+// runScenario parses flags, finds or starts the broker, and prints the result.
+func runScenario(ctx context.Context, s bench.Scenario, args []string, out, errs io.Writer) error {
+	v, err := parse(s, args, errs)
+	if err != nil {
+		return err
+	}
+	target := bench.Target{Process: bench.Process(v.pid), Profile: v.profile, Protocol: v.protocol}
+	if v.spawn != "" {
+		broker, err := bench.Spawn(ctx, v.protocol, v.spawn)
 		if err != nil {
 			return err
 		}
 		defer broker.Stop()
 		target = broker.Target
-	} else if target.Addr, err = resolve(ctx, *server); err != nil {
+	} else if target.Addr, target.Login, err = resolve(ctx, v.server); err != nil {
 		return usageError{err}
 	}
-	result, err := s.Run(target, *load)
+	p := newProgress(errs)
+	if !v.silent {
+		target.Watch = p.show
+	}
+	result, err := s.Run(target, *v.load)
+	p.end()
 	if err != nil {
 		return err
 	}
-	if err := result.WriteTable(out); err != nil {
+	return v.print(&bench.Report{Machine: bench.ThisMachine(), Result: result}, target, out)
+}
+
+// print prints and writes the result. A broker that did wrong is an error, behind all
+// that.
+func (v *invocation) print(report *bench.Report, target bench.Target, out io.Writer) error {
+	if err := report.WriteTable(out); err != nil {
 		return err
 	}
 	if target.Process == 0 {
 		fmt.Fprintln(out, "note: without --pid or --spawn the broker's cost is unknown")
 	}
-	if *asJSON {
-		return bench.WriteJSON(out, struct {
-			Machine bench.Machine `json:"machine"`
-			*bench.Result
-		}{bench.ThisMachine(), result})
+	var err error
+	for _, name := range v.files {
+		err = errors.Join(err, report.WriteFile(name))
 	}
-	return nil
+	if v.asJSON {
+		err = errors.Join(err, bench.WriteJSON(out, report))
+	}
+	if report.Failure != "" {
+		err = errors.Join(err, errors.New(report.Failure))
+	}
+	return err
 }
 
 // usageOf marks an error of the flag package as the caller's, except help.
@@ -116,26 +131,32 @@ func usageOf(err error) error {
 	return usageError{err}
 }
 
-// resolve returns the address behind a nats:// URL or a plain host:port.
-func resolve(ctx context.Context, server string) (netip.AddrPort, error) {
-	hostport := server
-	if strings.Contains(server, "://") {
-		u, err := url.Parse(server)
-		if err != nil {
-			return netip.AddrPort{}, err
-		}
-		if u.Scheme != "nats" {
-			return netip.AddrPort{}, fmt.Errorf("%s: only nats:// is spoken here", server)
-		}
-		hostport = u.Host
+// resolve returns the address and the login behind a nats:// URL or a plain host:port.
+func resolve(ctx context.Context, server string) (netip.AddrPort, bench.Login, error) {
+	first, _, _ := strings.Cut(server, ",")
+	if !strings.Contains(first, "://") {
+		first = "nats://" + first
 	}
-	if _, _, err := net.SplitHostPort(hostport); err != nil {
-		hostport = net.JoinHostPort(hostport, "4222")
+	login := bench.Login{User: os.Getenv("NATS_USER"), Password: os.Getenv("NATS_PASSWORD")}
+	u, err := url.Parse(first)
+	if err != nil {
+		return netip.AddrPort{}, login, errors.New("that is no URL of a broker") // why not would show its password
 	}
+	if u.Scheme != "nats" {
+		return netip.AddrPort{}, login, fmt.Errorf("%s: only nats:// is spoken here", u.Redacted())
+	}
+	if u.User != nil {
+		login = bench.Login{User: u.User.Username()}
+		login.Password, _ = u.User.Password()
+	}
+	if login.User != "" && login.Password == "" {
+		login = bench.Login{Token: login.User}
+	}
+	hostport := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "4222"))
 	addr, err := net.ResolveTCPAddr("tcp", hostport)
 	if err != nil {
-		return netip.AddrPort{}, err
+		return netip.AddrPort{}, login, err
 	}
 	ap := addr.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), ctx.Err()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), login, ctx.Err()
 }

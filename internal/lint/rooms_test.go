@@ -53,6 +53,7 @@ var everywhere = []string{"internal/invariant"}
 // a decision: write it down in docs/decisions/ first.
 var foreign = []string{
 	"golang.org/x/sys/",
+	"github.com/HdrHistogram/hdrhistogram-go",
 	"github.com/nats-io/nkeys",
 	"github.com/nats-io/nuid",
 	"github.com/valyala/bytebufferpool",

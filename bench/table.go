@@ -1,0 +1,112 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Tables of comparisons, for people and for documents: Markdown.
+
+// WriteTable prints medians, and below them ratios.
+func (c *Comparison) WriteTable(w io.Writer) error {
+	m := c.Machine
+	fmt.Fprintf(w, "%s, %d processors (%s), %s, %s, %d rounds, durations x %v\n",
+		m.Date.Format(time.DateOnly), m.Processors, m.Processor, m.System, m.Go, c.Rounds, c.Scale)
+	for _, who := range c.Contenders {
+		fmt.Fprintf(w, "%s: %s (%s)\n", who.Name, who.Version, strings.Join(who.Command, " "))
+	}
+	if c.Quick {
+		fmt.Fprintln(w, "A quick look: less load than the labels say, and no figures.")
+	}
+	fmt.Fprintln(w)
+	if err := c.writeMedians(w); err != nil {
+		return err
+	}
+	if len(c.Pairs) > 0 {
+		fmt.Fprintln(w)
+		if err := c.writeRatios(w); err != nil {
+			return err
+		}
+	}
+	writeWarnings(w, c.Warnings)
+	return nil
+}
+
+// newTable is a writer whose cells end with a tab.
+func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 1, ' ', 0) }
+
+// writeHead prints the names of columns.
+func writeHead(t io.Writer, names ...string) {
+	for _, name := range names {
+		fmt.Fprintf(t, "| %s\t", name)
+	}
+	fmt.Fprintf(t, "|\n%s|\n", strings.Repeat("|---\t", len(names)))
+}
+
+func (c *Comparison) writeMedians(w io.Writer) error {
+	t := newTable(w)
+	head := []string{"median", "unit"}
+	for _, who := range c.Contenders {
+		head = append(head, who.Name)
+	}
+	writeHead(t, head...)
+	for _, fig := range c.Figures {
+		fmt.Fprintf(t, "| %s\t| %s\t", fig.Label, fig.Unit)
+		for _, who := range c.Contenders {
+			switch n := len(fig.Values[who.Name]); n {
+			case 0:
+				fmt.Fprint(t, "| -\t")
+			case c.Rounds:
+				fmt.Fprintf(t, "| %s\t", number(fig.median(who.Name)))
+			default: // says that it is less than what it should be
+				fmt.Fprintf(t, "| %s (%d of %d)\t", number(fig.median(who.Name)), n, c.Rounds)
+			}
+		}
+		fmt.Fprint(t, "|\n")
+	}
+	return t.Flush()
+}
+
+func (c *Comparison) writeRatios(w io.Writer) error {
+	t := newTable(w)
+	head := []string{"ratio, 95 % interval", "name"}
+	for _, p := range c.Pairs {
+		head = append(head, p.String())
+	}
+	writeHead(t, head...)
+	for _, fig := range c.Figures {
+		fmt.Fprintf(t, "| %s\t| %s\t", fig.Label, fig.Name)
+		for _, p := range c.Pairs {
+			fmt.Fprintf(t, "| %s\t", fig.Ratios[p.String()])
+		}
+		fmt.Fprint(t, "|\n")
+	}
+	return t.Flush()
+}
+
+// String is the ratio and its interval, a dash for nil.
+func (r *Ratio) String() string {
+	switch {
+	case r == nil:
+		return "-"
+	case r.High == 0:
+		return fmt.Sprintf("%.3f", r.Median)
+	}
+	return fmt.Sprintf("%.3f (%.3f..%.3f)", r.Median, r.Low, r.High)
+}
+
+// warningsMax is how many warnings a table shows.
+const warningsMax = 12
+
+func writeWarnings(w io.Writer, warnings []string) {
+	for i, text := range warnings {
+		if i == warningsMax {
+			fmt.Fprintf(w, "warning: and %d more, see the JSON\n", len(warnings)-i)
+			return
+		}
+		fmt.Fprintln(w, "warning:", text)
+	}
+}
