@@ -19,12 +19,16 @@
 //	pace.go       when messages are due, and who wakes the loop for them
 //	stamp.go      what a payload says of itself: times, number, checksum
 //	recorder.go   latencies of deliveries, by loop
+//	follower.go   who is told of a client that comes and goes, or is cut
+//	monitor.go    what a run does, second by second
 //	wire.go       one blocking connection, for latencies
 //	cost.go       what a process has used so far
 //	verify.go     what is lost, doubled, reordered, altered, when asked for
 //	phase.go      one measured stretch of load, from idle to idle
 //	account.go    what a phase is reported as, and what makes it doubtful
 //	scenario.go   the list of scenarios, each in a file of its own
+//	flags.go      their flags
+//	output.go     results as files
 //	rows.go       tables: which scenarios, with which load
 //	compare.go    rows of scenarios, rounds of rows, brokers side by side
 //	ratio.go      ratios of rounds and their intervals
@@ -38,4 +42,12 @@
 // run for a time, then every message they published is waited for. Cost and
 // deliveries are therefore exact, nothing is in flight at either end, and a
 // message that is lost or doubled fails the run.
+//
+// # How a latency is made
+//
+// With a rate, messages are due at times fixed beforehand, and the latency of a
+// delivery counts from then, not from when the message could be sent: a
+// broker that holds its publishers up does not look faster for it. What was due and
+// could not be sent at all is reported. Latencies count while the loops of this
+// process are not the bottleneck; a result warns when they are late or busy.
 package bench

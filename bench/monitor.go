@@ -93,9 +93,9 @@ func (p Process) glance() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// moments keeps an outline of a run of any length: when there are too many, every
+// An outline keeps the moments of a run of any length: when there are too many, every
 // second one goes. One goroutine at a time.
-type moments struct {
+type outline struct {
 	all   []Moment
 	every int // one in every is kept
 	seen  int
@@ -104,7 +104,7 @@ type moments struct {
 // momentsMax is how many moments are kept: plenty for a curve.
 const momentsMax = 2000
 
-func (k *moments) add(m Moment) {
+func (k *outline) add(m Moment) {
 	k.seen++
 	if k.every > 1 && k.seen%k.every != 0 {
 		return

@@ -74,7 +74,7 @@ func TestTheilSenIgnoresOutliers(t *testing.T) {
 }
 
 func TestMomentsKeepTheirShape(t *testing.T) {
-	var k moments
+	var k outline
 	for i := range 3 * momentsMax {
 		k.add(Moment{At: float64(i)})
 	}

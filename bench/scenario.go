@@ -211,7 +211,7 @@ type run struct {
 
 	idle        Usage                 // the broker's, before anything was opened
 	fleet       atomic.Pointer[fleet] // the present one
-	moments     moments               // the monitor's until it is stopped
+	moments     outline               // the monitor's until it is stopped
 	stopMonitor func()
 }
 
