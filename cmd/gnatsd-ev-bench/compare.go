@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -70,7 +69,7 @@ type comparing struct {
 	full     bool
 	limits   []bench.Limit
 	limited  texts
-	file     string
+	files    []string
 	asJSON   bool
 	variants texts
 }
@@ -94,7 +93,7 @@ func (c *comparing) flags(errs io.Writer) *flag.FlagSet {
 	fs.BoolVar(&c.plan.Quick, "quick", false, "one short round of less load: a look, not a figure")
 	fs.Float64Var(&c.plan.Scale, "scale", c.scale, "`factor` for measured durations; 1 is --full")
 	fs.Var(&c.limited, "fail-if", "end with status 1 if this `LIMIT` holds; may be given again")
-	fs.StringVar(&c.file, "out", "", "write JSON with every value to this `file`; directories are made")
+	outFlag(fs, &c.files, bench.ComparisonFiles, "NAME.json (every value), NAME.html (a report with plots)")
 	fs.BoolVar(&c.asJSON, "json", false, "print JSON behind the table")
 	return fs
 }
@@ -141,16 +140,19 @@ func (c *comparing) run(ctx context.Context, out, errs io.Writer) error {
 	return c.publish(result, result.Broken(c.limits), out)
 }
 
-// A result can be printed.
-type result interface{ WriteTable(io.Writer) error }
+// A result can be printed and written.
+type result interface {
+	WriteTable(io.Writer) error
+	WriteFile(name string) error
+}
 
 // publish prints a result and judges it.
 func (c *comparing) publish(r result, broken []string, out io.Writer) error {
 	if err := r.WriteTable(out); err != nil {
 		return err
 	}
-	if c.file != "" {
-		if err := writeFile(c.file, r); err != nil {
+	for _, name := range c.files {
+		if err := r.WriteFile(name); err != nil {
 			return err
 		}
 	}
@@ -278,16 +280,4 @@ func readComparison(name string) (*bench.Comparison, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return c, nil
-}
-
-// writeFile writes JSON to a file.
-func writeFile(name string, v any) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(bench.WriteJSON(f, v), f.Close())
 }
