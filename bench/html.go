@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -86,6 +87,14 @@ func (m Machine) sheet(caption string) sheet {
 	}}
 }
 
+// grouped is number with thousands apart: what has nine digits is read wrongly without.
+func grouped(v float64) string {
+	if text := number(v); len(text) < 5 || strings.Contains(text, ".") {
+		return text
+	}
+	return plain(math.Round(v))
+}
+
 // shellLine is a command as one would type it.
 func shellLine(args []string) string {
 	var words []string
@@ -100,9 +109,10 @@ func shellLine(args []string) string {
 
 // writeHTML writes a result with its plots.
 func (r *Report) writeHTML(w io.Writer) error {
+	known, _ := Find(r.Scenario)
 	p := &page{
 		Title: r.Scenario + " on " + orUnknown(r.Broker.String()),
-		Lead:  fmt.Sprintf("What the load tool measured on %s.", r.Machine.Date.Format(time.DateOnly)),
+		Lead:  known.Summary + "; measured on " + r.Machine.Date.Format(time.DateOnly) + ".",
 	}
 	all := r.flat()
 	for i, one := range all {
@@ -126,7 +136,7 @@ func orUnknown(text string) string {
 	if text == "" {
 		return "a broker that does not say what it is"
 	}
-	return text
+	return "broker " + text
 }
 
 // sheet is what the broker says of itself.
@@ -143,7 +153,7 @@ func (b Broker) sheet() sheet {
 // sheet is the load in the words of the flags.
 func (load Load) sheet(scenario string) sheet {
 	s := sheet{Caption: "load of " + scenario, Words: true, Head: []string{"flag", "value"}}
-	known, _ := Find(scenario) // a stored result's scenario may be gone: then it has no flags
+	known, _ := Find(scenario)
 	values := map[string]string{
 		"conns": plain(float64(load.Conns)), "pairs": plain(float64(load.Pairs)), "perconn": plain(float64(load.PerConn)),
 		"size": sizesFlag{&load}.String() + " bytes", "rate": rateText(load.Rate), "window": plain(float64(load.Window)) + " messages",

@@ -116,7 +116,7 @@ func (c *Comparison) growth() (*curves, sheet) {
 		xs = append(xs, float64(fig.Load.Conns))
 		row := []string{plain(float64(fig.Load.Conns))}
 		for _, who := range c.Contenders {
-			row = append(row, fig.medianText(who.Name, c.Rounds))
+			row = append(row, fig.medianText(who.Name, c.Rounds, grouped))
 		}
 		numbers.Rows = append(numbers.Rows, row)
 	}
@@ -139,7 +139,7 @@ func (c *Comparison) medianSheet() sheet {
 	for _, fig := range c.Figures {
 		row := []string{rowLabel(fig.Label, fig.Name), fig.Unit}
 		for _, who := range c.Contenders {
-			row = append(row, fig.medianText(who.Name, c.Rounds))
+			row = append(row, fig.medianText(who.Name, c.Rounds, grouped))
 		}
 		s.Rows = append(s.Rows, row)
 	}
@@ -187,7 +187,7 @@ func (d *Changes) writeHTML(w io.Writer) error {
 		}
 		last := &b.groups[len(b.groups)-1]
 		last.bars = append(last.bars, bar{k.Contender, styles[k.Contender], k.Ratio})
-		row := []string{k.Row, k.Contender, k.Unit, number(k.Was), number(k.Is), k.Ratio.String()}
+		row := []string{k.Row, k.Contender, k.Unit, grouped(k.Was), grouped(k.Is), k.Ratio.String()}
 		if d.Base != "" {
 			row = append(row, k.Beside.String())
 		}

@@ -52,7 +52,7 @@ func (r *Result) metricSheet() sheet {
 	s := sheet{Caption: "metrics of " + r.Scenario, Head: []string{"metric", "value", "unit"}}
 	for _, m := range r.Metrics {
 		if !r.tabled(m.Name) {
-			s.Rows = append(s.Rows, []string{m.Name, number(m.Value), m.Unit})
+			s.Rows = append(s.Rows, []string{m.Name, grouped(m.Value), m.Unit})
 		}
 	}
 	return s
@@ -62,9 +62,9 @@ func (r *Result) metricSheet() sheet {
 func (d *Distribution) addTo(s *section) {
 	numbers := sheet{Caption: d.Name + ", microseconds", Head: []string{"percentile", "corrected"}}
 	for i, q := range d.Percentiles {
-		row := []string{q.Name, number(q.Corrected)}
+		row := []string{q.Name, grouped(q.Corrected)}
 		if q.Uncorrected != nil {
-			row = append(row, number(*q.Uncorrected))
+			row = append(row, grouped(*q.Uncorrected))
 			if i == 0 {
 				numbers.Head = append(numbers.Head, "uncorrected")
 			}
@@ -148,11 +148,11 @@ func (r *Result) addMoments(s *section) {
 			numbers.Caption += fmt.Sprintf(", one moment in %d", every)
 		}
 		for i := 0; i < len(at); i += every {
-			numbers.Rows = append(numbers.Rows, []string{plain(math.Round(at[i]*10) / 10), number(k.y[i])})
+			numbers.Rows = append(numbers.Rows, []string{plain(math.Round(at[i]*10) / 10), grouped(k.y[i])})
 		}
 		s.add(&curves{
 			name:   k.name,
-			says:   fmt.Sprintf("%d moments up to second %.0f: between %s and %s, median %s %s.", len(at), slices.Max(at), number(slices.Min(k.y)), number(slices.Max(k.y)), number(Median(k.y)), k.label),
+			says:   fmt.Sprintf("%d moments up to second %.0f: between %s and %s, median %s %s.", len(at), slices.Max(at), grouped(slices.Min(k.y)), grouped(slices.Max(k.y)), grouped(Median(k.y)), k.label),
 			x:      axis{linearScale(at...), "seconds", plain},
 			y:      axis{linearScale(k.y...), k.label, plain},
 			series: []series{{name: k.head, x: at, y: k.y, marked: len(at) <= timeRowsMax}},

@@ -24,7 +24,7 @@ const (
 
 	// glyph is how wide a character of a plot's text is at most on average. Nobody can
 	// measure text here, and the browser chooses the font.
-	glyph = 6.9
+	glyph = 7.4
 
 	lineHeight = 17.0
 

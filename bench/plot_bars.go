@@ -49,8 +49,9 @@ func (b *bars) draw(width float64) *drawing {
 	for _, g := range b.groups {
 		f.bottom = g.draw(rows, f, f.bottom, full)
 	}
-	b.axis(d, f, f.top-6)
-	b.axis(d, f, f.bottom+14)
+	x := axis{scale: f.x, format: plain}
+	x.name(d, f, f.top-6)
+	x.name(d, f, f.bottom+14)
 	one, _ := f.at(1, 0)
 	for _, v := range f.x.ticks() {
 		x, _ := f.at(v, 0)
@@ -91,20 +92,6 @@ func (b *bars) nameWidth(width float64) float64 {
 		}
 	}
 	return min(most, width/3) + 10
-}
-
-// axis names the ticks at a height, as many as have room.
-func (b *bars) axis(d *drawing, f canvas, y float64) {
-	end := 0.0
-	for _, v := range f.x.ticks() {
-		x, _ := f.at(v, 0)
-		half := textWidth(plain(v)) / 2
-		if x-half < end+6 {
-			continue
-		}
-		end = x + half
-		d.text("tick", "middle", x, y, plain(v))
-	}
 }
 
 // draw draws a row of the table below y and returns where it ends.

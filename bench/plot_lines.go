@@ -95,20 +95,28 @@ func (c *curves) axes(d *drawing, f canvas) {
 		d.line("grid", f.left, y, f.right, y)
 		d.text("tick", "end", f.left-6, y+4, c.y.format(v))
 	}
-	end := math.Inf(-1) // of the last tick's text, which the next must not touch
 	for _, v := range c.x.ticks() {
 		x, _ := f.at(v, c.y.low)
 		d.line("grid", x, f.top, x, f.bottom)
-		text := c.x.format(v)
+	}
+	c.x.name(d, f, f.bottom+18)
+	d.line("axis", f.left, f.bottom, f.right, f.bottom)
+	d.text("label", "end", f.right, f.bottom+38, c.x.label)
+}
+
+// name writes the ticks of a horizontal axis at a height, as many as have room.
+func (a axis) name(d *drawing, f canvas, y float64) {
+	end := math.Inf(-1) // of the last text, which the next must not touch
+	for _, v := range a.ticks() {
+		text := a.format(v)
 		half := textWidth(text) / 2
+		x := min(f.left+a.at(v)*(f.right-f.left), d.width-half)
 		if x-half < end+6 {
 			continue
 		}
 		end = x + half
-		d.text("tick", "middle", x, f.bottom+18, text)
+		d.text("tick", "middle", x, y, text)
 	}
-	d.line("axis", f.left, f.bottom, f.right, f.bottom)
-	d.text("label", "end", f.right, f.bottom+38, c.x.label)
 }
 
 // draw draws one series. What its axes cannot hold leaves a gap.

@@ -56,7 +56,7 @@ func (c *Comparison) writeMedians(w io.Writer) error {
 	for _, fig := range c.Figures {
 		fmt.Fprintf(t, "| %s\t| %s\t", fig.Label, fig.Unit)
 		for _, who := range c.Contenders {
-			fmt.Fprintf(t, "| %s\t", fig.medianText(who.Name, c.Rounds))
+			fmt.Fprintf(t, "| %s\t", fig.medianText(who.Name, c.Rounds, number))
 		}
 		fmt.Fprint(t, "|\n")
 	}
@@ -65,7 +65,7 @@ func (c *Comparison) writeMedians(w io.Writer) error {
 
 // medianText is a contender's median; a dash for none. One of fewer rounds than there
 // were says so.
-func (fig *Figure) medianText(who string, rounds int) string {
+func (fig *Figure) medianText(who string, rounds int, number func(float64) string) string {
 	switch n := len(fig.Values[who]); n {
 	case 0:
 		return "-"

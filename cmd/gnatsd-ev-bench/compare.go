@@ -33,13 +33,14 @@ var presets = map[string]preset{
 }
 
 const compareHelp = `usage: gnatsd-ev-bench %[1]s [flags]
-       gnatsd-ev-bench %[1]s [--base NAME] [--fail-if LIMIT] OLD.json NEW.json
+       gnatsd-ev-bench %[1]s [--out FILES] [--fail-if LIMIT] RUN.json
+       gnatsd-ev-bench %[1]s [--base NAME] [--out FILES] [--fail-if LIMIT] OLD.json NEW.json
 
 Starts brokers side by side, each freshly for every row and round and with
 nothing but an address to listen on, puts the same load on each, and prints
 medians and ratios with their 95 %% intervals. Keep the machine idle otherwise.
-A broker that is not installed is left out. With two files, two stored runs are
-compared.
+A broker that is not installed is left out. With one file, a stored run is shown
+again; with two, two are compared.
 
 A LIMIT is ROW.CONTENDER/CONTENDER>NUMBER for a ratio, ROW.CONTENDER>NUMBER for a
 median, with >, >=, < or <=: the exit status is 1 when it holds. The older of two
@@ -122,10 +123,12 @@ func runCompare(ctx context.Context, p preset, args []string, out, errs io.Write
 	switch fs.NArg() {
 	case 0:
 		return c.run(ctx, out, errs)
+	case 1:
+		return c.shown(fs.Arg(0), out)
 	case 2:
 		return c.stored(fs.Arg(0), fs.Arg(1), out)
 	}
-	return usageError{errors.New("two files are compared, and without files brokers")}
+	return usageError{errors.New("brokers are compared without files, one stored run is shown, two are compared: there are more")}
 }
 
 // run compares brokers.
@@ -242,6 +245,24 @@ func names(all []bench.Contender) []string {
 		out = append(out, who.Name)
 	}
 	return out
+}
+
+// shown prints and judges a stored run again.
+func (c *comparing) shown(name string, out io.Writer) error {
+	run, err := readComparison(name)
+	if err != nil {
+		return err
+	}
+	var rows []string
+	for _, fig := range run.Figures {
+		rows = append(rows, fig.Name)
+	}
+	for _, l := range c.limits {
+		if err := l.Check(rows, names(run.Contenders)); err != nil {
+			return usageError{fmt.Errorf("--fail-if %w", err)}
+		}
+	}
+	return c.publish(run, run.Broken(c.limits), out)
 }
 
 // stored compares two files.
