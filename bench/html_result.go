@@ -106,19 +106,8 @@ func percentileSeries(name string, style int, h *hdrhistogram.Histogram) series 
 	return s
 }
 
-// nines writes 1/(1-p) as the percentile p: 1 is 0 %, 1000 is 99.9 %.
-func nines(x float64) string {
-	n := int(math.Round(math.Log10(x)))
-	switch {
-	case n <= 0:
-		return "0 %"
-	case n == 1:
-		return "90 %"
-	case n == 2:
-		return "99 %"
-	}
-	return "99." + strings.Repeat("9", n-2) + " %"
-}
+// nines writes 1/(1-p) as the percentile p: 1 is 0 %, 2 is 50 %, 1000 is 99.9 %.
+func nines(x float64) string { return plain(100-100/x) + " %" }
 
 // timeRowsMax is how many moments a table shows; the plot and the JSON have all.
 const timeRowsMax = 60

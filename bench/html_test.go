@@ -199,6 +199,14 @@ func TestTicksAreRound(t *testing.T) {
 	}
 }
 
+func TestNinesAreWrittenAsPercentiles(t *testing.T) {
+	for x, want := range map[float64]string{1: "0 %", 2: "50 %", 5: "80 %", 10: "90 %", 50: "98 %", 1000: "99.9 %", 1e6: "99.9999 %", 1e9: "99.9999999 %"} {
+		if got := nines(x); got != want {
+			t.Errorf("%v is written %s, want %s", x, got, want)
+		}
+	}
+}
+
 // Text has a contrast of 4.5 to the ground behind it, and what is drawn one of 3, in light and
 // in dark.
 func TestColoursCanBeRead(t *testing.T) {
