@@ -19,8 +19,9 @@ type Index[T any] struct {
 	literals table[struct{}, atomic.Pointer[T]]
 	patterns atomic.Pointer[trie[T]] // nil before the first pattern; stays, because its generations must
 
-	mu     sync.Mutex // a leaf; held to change literals and patterns
-	writer Writer[T]
+	mu      sync.Mutex // a leaf; held to change literals and patterns
+	writer  Writer[T]
+	changes atomic.Uint64
 }
 
 // New returns an empty index. It holds about 100 bytes, and 2 KB more from the
@@ -36,6 +37,10 @@ func New[T any]() *Index[T] {
 type Writer[T any] struct {
 	x *Index[T]
 }
+
+// Changes counts what was set and deleted. Whoever asks before a look-up may use its
+// result again as long as the answer stays the same. Any goroutine; it does not lock.
+func (x *Index[T]) Changes() uint64 { return x.changes.Load() }
 
 // Batch runs f with the writer lock held: many changes, one lock. Each change
 // becomes visible to readers on its own, in order. f must not call Batch, Set or
@@ -83,10 +88,15 @@ func (w *Writer[T]) Set(s string, v *T) {
 		w.Delete(s)
 		return
 	}
-	if !subject.IsLiteral(s) {
+	if subject.IsLiteral(s) {
+		w.setLiteral(s, v)
+	} else {
 		w.setPattern(s, v)
-		return
 	}
+	w.x.changes.Add(1) // behind the change, as readers ask before they look
+}
+
+func (w *Writer[T]) setLiteral(s string, v *T) {
 	literals, hash := &w.x.literals, foldHash(hashOf(w.x.seed, s))
 	old := literals.find(struct{}{}, hash, s)
 	if old != nil && old.key == unsafe.StringData(s) {
@@ -119,11 +129,10 @@ func (w *Writer[T]) Delete(s string) {
 		if it := literals.find(struct{}{}, foldHash(hashOf(w.x.seed, s)), s); it != nil {
 			literals.remove(it)
 		}
-		return
-	}
-	if t := w.x.patterns.Load(); t != nil && t.remove(s) {
+	} else if t := w.x.patterns.Load(); t != nil && t.remove(s) {
 		t.changed(s)
 	}
+	w.x.changes.Add(1)
 }
 
 // changed ends the life of cached results a change of this pattern may concern.

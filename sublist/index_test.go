@@ -363,3 +363,25 @@ func TestAllWhileShrinking(t *testing.T) {
 		}
 	}
 }
+
+// Every change is counted, and a look-up is none.
+func TestChangesAreCounted(t *testing.T) {
+	x := New[value]()
+	last := x.Changes()
+	for _, change := range []func(){
+		func() { x.Set("a.b", new(value)) }, func() { x.Set("a.b", new(value)) }, func() { x.Set("a.*", new(value)) },
+		func() { x.Batch(func(w *Writer[value]) { w.Set("c", new(value)) }) },
+		func() { x.Delete("a.b") }, func() { x.Delete("a.*") }, func() { x.Set("c", nil) },
+	} {
+		change()
+		if x.Changes() == last {
+			t.Error("a change was not counted")
+		}
+		last = x.Changes()
+	}
+	x.Get("c")
+	NewMatcher(x, 4).Match(nil, []byte("c"))
+	if x.Changes() != last {
+		t.Error("a look-up was counted")
+	}
+}

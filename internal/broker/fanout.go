@@ -10,12 +10,9 @@ import "gnatsd-ev/loop"
 // it, or another loop was given it; asked, that exactly one other loop has it
 // and will answer for us, with a 503, if it finds nobody.
 func (sh *shard) fanOut(m *message, wants503 bool) (delivered, asked bool) {
-	t := m.account.tables[sh.id]
-	sh.topics = t.match(sh.topics[:0], m.subject)
-	sh.interests = sh.interests[:0]
+	sh.match(m, !sh.alone)
 	var targets loopSet
 	if !sh.alone {
-		sh.interests = t.others.Match(sh.interests, m.subject)
 		for _, in := range sh.interests {
 			targets |= in.loops
 		}

@@ -151,7 +151,7 @@ func (sh *shard) receiveEntry(p *parcel, e *entry) {
 	}
 	delivered := false
 	if !e.groupsOnly {
-		sh.topics = e.account.tables[sh.id].match(sh.topics[:0], m.subject)
+		sh.match(m, false)
 		for _, tp := range sh.topics {
 			if sh.deliver(tp, m) {
 				delivered = true

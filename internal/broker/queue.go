@@ -220,9 +220,7 @@ const lapsMax = 3
 // members may have moved to patterns that had none before. The lists are valid
 // until the next call.
 func (sh *shard) contestNow(name string, m *message) (own []*group, shared []*queueGroup) {
-	t := m.account.tables[sh.id]
-	sh.topics = t.match(sh.topics[:0], m.subject)
-	sh.interests = t.others.Match(sh.interests[:0], m.subject)
+	sh.match(m, true)
 	own, shared = sh.own[:0], sh.anew[:0]
 	for _, tp := range sh.topics {
 		if tp.crowd == nil {

@@ -38,6 +38,7 @@ type shard struct {
 	// Home loop only: memory of one operation.
 	op          parser.Op
 	message     message
+	matched     matched // whose topics and interests follow
 	topics      []*topic
 	replyTopics []*topic
 	interests   []*interest
