@@ -41,11 +41,12 @@ type offer struct {
 	bytes int
 }
 
-// flushTogether writes to connections of the dirty list in one call.
+// flushTogether writes to connections of the dirty list in one call, and then singly to
+// those it had no room for. Not in between: a write that fails tells the owner, and what
+// is in the batch must stay as it is until it is written.
 func (l *Loop) flushTogether(list []*Conn) {
-	offers := l.offers[:0]
-	for i, c := range list {
-		list[i] = nil
+	offers, alone := l.offers[:0], list[:0]
+	for _, c := range list {
 		if c == nil || !c.dirty {
 			continue
 		}
@@ -59,7 +60,7 @@ func (l *Loop) flushTogether(list []*Conn) {
 				continue
 			}
 		}
-		l.flushConn(c)
+		alone = append(alone, c)
 	}
 	results := l.batch.Write()
 	for i, o := range offers {
@@ -69,6 +70,10 @@ func (l *Loop) flushTogether(list []*Conn) {
 		offers[i] = offer{}
 	}
 	l.offers = offers[:0]
+	for _, c := range alone {
+		l.flushConn(c)
+	}
+	clear(list)
 }
 
 // openBatch runs on the loop's thread: a batch is for the thread that opened it.

@@ -111,3 +111,32 @@ func TestAQuestionEndsGathering(t *testing.T) {
 	}
 	s.end()
 }
+
+// So is one that others' messages wait for as well: its answer ends the gathering.
+func TestAQuestionOfWhoIsOwedEndsGathering(t *testing.T) {
+	s := newSpread(t, 500)
+	asker := s.to[0]
+	load, reads, writes := s.k.script, s.k.calls[callRead], s.writes()
+	asked, left := 0, 0
+	s.k.script = func(name syscallName, n, fd int) error {
+		if name == callRead && n == reads+2 { // in the middle of the gathering
+			asker.socket.arrive([]byte("here?\n"))
+		}
+		if name == callRead && fd == int(asker.conn.fd) {
+			asked = n
+		}
+		if left == 0 && s.writes() > writes {
+			left = s.k.calls[callRead]
+		}
+		return load(name, n, fd)
+	}
+	s.say(20 * 500)
+	s.settle()
+	if asked == 0 || left > asked+1 {
+		t.Errorf("the question was read number %d; %d were made before anything was written", asked-reads, left-reads)
+	}
+	if !bytes.Contains(asker.socket.out, []byte("here?\n")) {
+		t.Error("there was no answer")
+	}
+	s.end()
+}

@@ -80,6 +80,7 @@ type Loop struct {
 	round         round
 	heard         bool // the run queue had its turn since the last round ended
 	expressList   []*Conn
+	answered      bool // somebody who was on dirtyList already, since the last flush
 	over          []*Conn
 	iov           [][]byte
 	batch         Batch   // nil where connections are written to one by one

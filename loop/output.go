@@ -42,6 +42,8 @@ func (l *Loop) push(c *Conn, s Span) {
 	}
 	if !c.dirty && !c.blocked {
 		l.markDirty(c)
+	} else if c == l.visiting {
+		l.answered = true
 	}
 }
 
@@ -154,7 +156,7 @@ func (l *Loop) flush() (left bool) {
 		l.expressList[i] = nil
 		l.flushListed(c)
 	}
-	l.expressList = l.expressList[:0]
+	l.expressList, l.answered = l.expressList[:0], false
 
 	until := l.kernel.Now() + flushSliceTime
 	for done := 0; l.flushed < l.round.end; {

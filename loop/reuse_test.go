@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // seeds returns how many seeds a random test tries: a few, or as many as
@@ -237,4 +239,33 @@ func (s *stage) churn(r *rand.Rand) {
 			socket.arrive(line[cut:])
 		}
 	}
+}
+
+// A record that is used again while a place on the list of connections to be written to
+// names it is listed twice. A connection that is too much for the batch, and whose end
+// has its owner send to the listed one, does not have it written twice.
+func TestARecordThatIsListedTwiceIsWrittenOnce(t *testing.T) {
+	s := newStage(t, Config{})
+	first, broken := s.dial(), s.dial()
+	var rest []*actor
+	for range batchMin {
+		rest = append(rest, s.dial())
+	}
+	for range iovecsMax { // pieces that do not join
+		broken.send([]byte("too much"))
+		rest[0].send([]byte("-"))
+	}
+	first.send([]byte("again"))
+	c := first.conn
+	s.l.dirtyList = append([]*Conn{c}, s.l.dirtyList...) // as after a use before this one
+	broken.onEnded = func() { first.send([]byte(" and more")) }
+	broken.socket.err = unix.EPIPE
+	for _, a := range rest {
+		a.send([]byte("others"))
+	}
+	s.settle()
+	if string(first.socket.out) != "again and more" {
+		t.Errorf("written: %q", first.socket.out)
+	}
+	s.end()
 }

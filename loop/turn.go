@@ -150,7 +150,7 @@ func (l *Loop) runSome() {
 			return
 		}
 		l.walk(l.events[:l.look()])
-		if len(l.expressList) > 0 {
+		if len(l.expressList) > 0 || l.answered {
 			return
 		}
 	}

@@ -94,7 +94,6 @@ func address[T any](p *T) uint64 { return uint64(uintptr(unsafe.Pointer(p))) }
 // Write makes the queued sends.
 func (b *ring) Write() []Written {
 	wanted, results := b.queued, b.results[:b.queued]
-	b.queued, b.iovUsed = 0, 0
 	atomic.StoreUint32(b.sqTail, *b.sqTail+uint32(wanted))
 	for done := 0; done < wanted; {
 		left := *b.sqTail - atomic.LoadUint32(b.sqHead)
@@ -108,6 +107,8 @@ func (b *ring) Write() []Written {
 			wanted -= int(left)
 		}
 	}
+	clear(b.iov[:b.iovUsed]) // else they would hold on to large messages
+	b.queued, b.iovUsed = 0, 0
 	return results
 }
 

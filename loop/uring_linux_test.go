@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"runtime"
 	"testing"
+	"weak"
 
 	"golang.org/x/sys/unix"
 )
@@ -152,5 +153,23 @@ func TestARingThatFailsMakesNoWrite(t *testing.T) {
 	}
 	if s := readAll(there); string(s) != "c" {
 		t.Errorf("arrived: %q", s)
+	}
+}
+
+// A ring keeps no memory of what it has written: a piece may be a message of many megabytes.
+func TestARingHoldsNothingItHasWritten(t *testing.T) {
+	b := openRing(t)
+	here, there := socketPair(t)
+	piece := make([]byte, 4<<10)
+	held := weak.Make(&piece[0])
+	b.Add(here, [][]byte{piece[:1<<10], piece[1<<10:]})
+	b.Write()
+	if n := len(readAll(there)); n != len(piece) {
+		t.Fatalf("%d of %d bytes arrived", n, len(piece))
+	}
+	piece = nil
+	runtime.GC()
+	if held.Value() != nil {
+		t.Error("the ring holds on to bytes that are written")
 	}
 }
