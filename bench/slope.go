@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -145,7 +146,7 @@ func (s *Slopes) fit() error {
 // WriteTable prints the points, and below them the lines.
 func (s *Slopes) WriteTable(w io.Writer) error {
 	m := s.Machine
-	fmt.Fprintf(w, "slope on %s; %s, %d processors (%s), %s\n\n", s.Broker, m.Date.Format(time.DateOnly), m.Processors, m.Processor, m.System)
+	fmt.Fprintf(w, "slope on %s (%s)\n%s, %d processors (%s), %s\n\n", s.Broker, strings.Join(s.Command, " "), m.Date.Format(time.DateOnly), m.Processors, m.Processor, m.System)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "round\tconnections\tresident MB\tCPU s\tCPU us each\t\n")
 	for _, p := range s.Points {

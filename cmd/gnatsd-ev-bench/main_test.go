@@ -188,9 +188,9 @@ func TestPlainProgressIsRare(t *testing.T) {
 		t.Errorf("%q was printed before five seconds were over", w.String())
 	}
 	p.said = time.Now().Add(-plainEvery)
-	p.show("fanout", bench.Moment{At: 6, Deliveries: 1234, CPUs: 0.5, ResidentMB: 7})
+	p.show("fanout", bench.Moment{At: 6, Conns: 20, Deliveries: 1234, CPUs: 0.5, ResidentMB: 7})
 	p.end()
-	if want := "fanout 6 s: 1234 deliveries/s, broker 0.50 processors, 7 MB\n"; w.String() != want {
+	if want := "fanout 6 s: 20 connections, 1234 deliveries/s, broker 0.50 processors, 7 MB\n"; w.String() != want {
 		t.Errorf("printed %q, want %q", w.String(), want)
 	}
 }
@@ -201,7 +201,7 @@ func TestProgressOnATerminalIsRedrawn(t *testing.T) {
 	p.terminal = true
 	p.show("conn", bench.Moment{At: 1})
 	p.end()
-	if want := "\r\x1b[Kconn 1 s: 0 deliveries/s\r\x1b[K"; w.String() != want {
+	if want := "\r\x1b[Kconn 1 s: 0 connections, 0 deliveries/s\r\x1b[K"; w.String() != want {
 		t.Errorf("printed %q, want %q", w.String(), want)
 	}
 }
