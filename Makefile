@@ -59,7 +59,7 @@ compare: build ## the broker beside nats-server, Redis, mosquitto and the floor;
 scale: ## a million sessions over sockets in memory, and two loops against one; N=1000000
 	CGO_ENABLED=0 GNATSD_EV_SCALE=$(or $(N),1000000) $(GO) test -count=1 -v -run 'ByTheMillion|TwoLoops' ./internal/broker
 
-million: build ## a million real connections in an emulated machine of 16 GB, half an hour; N=1000000 MEMORY=16G
+million: build ## a million real connections in an emulated machine of 16 GB, twenty minutes; N=1000000 MEMORY=16G
 	scripts/million $(or $(N),1000000) $(or $(MEMORY),16G)
 
 cross: ## vet and build for every system we support; TARGETS="openbsd/amd64"

@@ -211,8 +211,8 @@ type memPoller struct {
 	longest int64
 
 	// Any goroutine.
-	answeredAll, pinged, delivered, own, weight, closed atomic.Int64
-	_                                                   [64]byte // the next poller's are another loop's
+	answers, pinged, delivered, own, weight, closed atomic.Int64
+	_                                               [64]byte // the next poller's are another loop's
 }
 
 func (p *memPoller) Add(fd int) error {

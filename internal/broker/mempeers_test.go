@@ -110,7 +110,7 @@ func (k *memKernel) hear(s *memSocket, p *memPoller, fd int, b []byte) {
 		case string(line) == "PONG\r\n":
 			if s.done&answered == 0 {
 				s.done |= answered
-				p.answeredAll.Add(1)
+				p.answers.Add(1)
 			}
 			if s.done&acting != 0 {
 				k.actors[i].ponged()
@@ -155,15 +155,14 @@ type actor struct {
 	kernel *memKernel
 	fd     int
 
-	mu     sync.Mutex // leaf; guards in, stream, left
+	mu     sync.Mutex // leaf; guards the next five
 	in     []byte
 	stream []byte // said again and again while it is not empty
 	at     int    // in stream
 	total  int64  // bytes said of it
 	asked  int64  // when the last PING was sent, 0 when none is out
 
-	asks    atomic.Bool // each PONG is followed by another PING
-	answers atomic.Int64
+	asks    atomic.Bool  // each PONG is followed by another PING
 	longest atomic.Int64 // from a PING to its PONG, in nanoseconds
 }
 
@@ -207,12 +206,18 @@ func (a *actor) ping() {
 	a.say("PING\r\n")
 }
 
+// answered reports whether no PING is out.
+func (a *actor) answered() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.asked == 0
+}
+
 func (a *actor) ponged() {
 	a.mu.Lock()
 	asked := a.asked
 	a.asked = 0
 	a.mu.Unlock()
-	a.answers.Add(1)
 	if asked > 0 {
 		a.longest.Store(max(a.longest.Load(), a.kernel.Now()-asked))
 	}

@@ -78,7 +78,7 @@ func startCrowd(t *testing.T, loops, clients int, s script, adjust func(*config.
 	})
 	for i := range r.k.actors { // one by one, so that each comes to the loop it is for
 		r.k.dial(1)
-		r.reach("an actor is answered", func(p *memPoller) *atomic.Int64 { return &p.answeredAll }, i+1)
+		r.reach("an actor is answered", func(p *memPoller) *atomic.Int64 { return &p.answers }, i+1)
 		if home := int(r.k.at(i).home) - 1; home != i%loops {
 			t.Fatalf("actor %d came to loop %d", i, home)
 		}
@@ -112,19 +112,21 @@ func (r *crowdRig) report(name string, value float64, unit string) {
 
 func (r *crowdRig) reportTime(name string, d time.Duration) { r.report(name, d.Seconds()*1e3, "ms") }
 
-// stalls reports how long loops did not look at their sockets, and askers waited, since
+// longest returns how long a loop did not look at its sockets, and an asker waited, at most since
 // it was last called.
-func (r *crowdRig) stalls(phase string) {
-	var stall, answer time.Duration
+func (r *crowdRig) longest() (stall, answer time.Duration) {
 	for _, p := range r.k.pollers {
 		stall = max(stall, p.takeLongest())
 	}
 	for _, a := range r.askers {
 		answer = max(answer, a.takeLongest())
 	}
-	if phase == "" {
-		return
-	}
+	return stall, answer
+}
+
+// stalls reports the longest of a phase.
+func (r *crowdRig) stalls(phase string) {
+	stall, answer := r.longest()
 	r.reportTime(phase+": longest stall of a loop", stall)
 	if answer > 0 {
 		r.reportTime(phase+": slowest PONG to a quiet client", answer)
@@ -167,9 +169,9 @@ func (c collecting) since(before collecting) (cycles uint64, longest time.Durati
 // connect lets everybody come at once, and measures what they take.
 func (r *crowdRig) connect(spans, live uint64) {
 	before := collectingNow()
-	r.stalls("")
+	r.longest()
 	r.k.dial(r.clients)
-	took := r.reach("a client is answered", func(p *memPoller) *atomic.Int64 { return &p.answeredAll }, r.clients+len(r.k.actors))
+	took := r.reach("a client is answered", func(p *memPoller) *atomic.Int64 { return &p.answers }, r.clients+len(r.k.actors))
 	cycles, pause := collectingNow().since(before)
 	r.report("connect: sessions", float64(r.clients), "")
 	r.report("connect: sessions a second", float64(r.clients)/took.Seconds(), "1/s")
@@ -202,7 +204,7 @@ func (r *crowdRig) broadcasts(times int) {
 	for _, a := range r.askers {
 		a.ask()
 	}
-	r.stalls("")
+	r.longest()
 	before := collectingNow()
 	var took []time.Duration
 	for i := range times {
@@ -262,7 +264,7 @@ func (r *crowdRig) single(n int) {
 
 // leave lets everybody go at once.
 func (r *crowdRig) leave(spans uint64) {
-	r.stalls("")
+	r.longest()
 	begin := time.Now()
 	r.k.leave()
 	r.reach("a connection is closed", func(p *memPoller) *atomic.Int64 { return &p.closed }, r.clients)
