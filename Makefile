@@ -7,7 +7,7 @@ PORT      ?= 4222
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: build run test long race pipebell invariants lint staticcheck fuzz record microbench figures compare scale million cross conformance cover tidy help
+.PHONY: build run test long race pipebell invariants lint staticcheck fuzz record microbench figures compare scale million report-test cross conformance cover tidy help
 
 build: ## build the programs into bin/
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/...
@@ -62,6 +62,9 @@ scale: ## a million sessions over sockets in memory, and two loops against one; 
 million: build ## a million real connections in an emulated machine of 16 GB, twenty minutes; N=1000000 MEMORY=16G
 	scripts/million $(or $(N),1000000) $(or $(MEMORY),16G)
 
+report-test: ## open HTML reports in headless Chromium, with pictures of them in figures/report/
+	CGO_ENABLED=0 GNATSD_EV_REPORT=$(CURDIR)/figures/report $(GO) test -count=1 -v -tags invariants -run InABrowser ./cmd/gnatsd-ev-bench
+
 cross: ## vet and build for every system we support; TARGETS="openbsd/amd64"
 	GO=$(GO) scripts/cross $(TARGETS)
 
@@ -76,4 +79,4 @@ tidy: ## gofmt and go mod tidy, here and in conformance/
 	gofmt -w . && $(GO) mod tidy && if [ -d conformance ]; then cd conformance && $(GO) mod tidy; fi
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1	/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1	/' | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'

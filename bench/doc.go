@@ -29,6 +29,8 @@
 //	scenario.go   the list of scenarios, each in a file of its own
 //	flags.go      their flags
 //	output.go     results as files
+//	html.go       results as pages: html_result.go, html_comparison.go, page.html
+//	plot.go       what plots share; plot_lines.go curves, plot_bars.go ratios
 //	rows.go       tables: which scenarios, with which load
 //	compare.go    rows of scenarios, rounds of rows, brokers side by side
 //	ratio.go      ratios of rounds and their intervals

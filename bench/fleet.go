@@ -113,7 +113,7 @@ func newFleet(to netip.AddrPort, readers int) (*fleet, error) {
 		complete: make(chan struct{}, 1),
 		greeting: make(chan struct{}, greetingsMax),
 	}
-	config := loop.Config{Loops: 1 + readers, WriteDeadline: int64(answerTime), OwnProcessors: true}
+	config := loop.Config{Loops: 1 + readers, WriteDeadline: int64(answerTime)}
 	g, err := loop.NewGroup(config, func(l *loop.Loop) loop.Host {
 		h := &host{l: l, fleet: f}
 		f.hosts = append(f.hosts, h)

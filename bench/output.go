@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,32 +20,49 @@ type Report struct {
 	*Result
 }
 
-// formats are the endings of files that Write knows.
-var formats = map[string]func(*Report, string) error{
-	".json": func(r *Report, name string) error {
-		return create(name, func(w io.Writer) error { return WriteJSON(w, r) })
-	},
-	".csv": func(r *Report, name string) error {
-		return create(name, r.writeCSV)
-	},
-	".hgrm": (*Report).writeHistograms,
-}
+// ReportFiles and ComparisonFiles are the endings of files that results can be written
+// as; WriteFile of each knows them.
+var (
+	ReportFiles     = []string{".json", ".csv", ".hgrm", ".html"}
+	ComparisonFiles = []string{".json", ".html"}
+)
 
-// CheckFile reports a file name whose ending Write does not know.
-func CheckFile(name string) error {
-	if _, ok := formats[filepath.Ext(name)]; !ok {
-		return fmt.Errorf("--out %s: the ending is none of .json, .csv, .hgrm", name)
+// CheckFile reports a file name that has none of the endings.
+func CheckFile(name string, endings []string) error {
+	if !slices.Contains(endings, filepath.Ext(name)) {
+		return fmt.Errorf("--out %s: the ending is none of %s", name, strings.Join(endings, ", "))
 	}
 	return nil
 }
 
-// WriteFile writes the report in the format that the name's ending says; directories
-// are made.
+// WriteFile writes the report in the format that the name's ending says, one of
+// ReportFiles; directories are made.
 func (r *Report) WriteFile(name string) error {
-	if err := CheckFile(name); err != nil {
+	switch filepath.Ext(name) {
+	case ".csv":
+		return create(name, r.writeCSV)
+	case ".hgrm":
+		return r.writeHistograms(name)
+	}
+	return writeEither(name, r, ReportFiles)
+}
+
+// WriteFile writes the comparison in the format that the name's ending says, one of
+// ComparisonFiles; directories are made.
+func (c *Comparison) WriteFile(name string) error { return writeEither(name, c, ComparisonFiles) }
+
+// WriteFile is that of Comparison.
+func (d *Changes) WriteFile(name string) error { return writeEither(name, d, ComparisonFiles) }
+
+// writeEither writes what every result can be written as: HTML, or JSON.
+func writeEither(name string, v interface{ writeHTML(io.Writer) error }, endings []string) error {
+	if err := CheckFile(name, endings); err != nil {
 		return err
 	}
-	return formats[filepath.Ext(name)](r, name)
+	if filepath.Ext(name) == ".html" {
+		return create(name, v.writeHTML)
+	}
+	return create(name, func(w io.Writer) error { return WriteJSON(w, v) })
 }
 
 // create writes a file and makes its directory.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -31,7 +33,7 @@ func ThisMachine() Machine {
 		Processors: runtime.NumCPU(),
 		Go:         runtime.Version(),
 		Date:       time.Now().UTC().Truncate(time.Second),
-		Command:    os.Args,
+		Command:    withoutSecrets(os.Args),
 	}
 	m.Host, _ = os.Hostname() // an empty name says as much as an error would
 	var u unix.Utsname
@@ -49,6 +51,18 @@ func ThisMachine() Machine {
 		m.MemoryMB = kb >> 10
 	}
 	return m
+}
+
+// secret is what stands before the @ of a URL: a user and a password, or a token.
+var secret = regexp.MustCompile(`[^\s/]*@`)
+
+// withoutSecrets is a command that can be shown: reports are given to others.
+func withoutSecrets(args []string) []string {
+	out := slices.Clone(args)
+	for i, a := range out {
+		out[i] = secret.ReplaceAllString(a, "xxxxx@")
+	}
+	return out
 }
 
 // WriteTable prints the result for people.

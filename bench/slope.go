@@ -143,6 +143,14 @@ func (s *Slopes) fit() error {
 	return nil
 }
 
+// SlopeFiles are the endings of files that slopes can be written as.
+var SlopeFiles = []string{".json"}
+
+// WriteFile writes everything as JSON; directories are made.
+func (s *Slopes) WriteFile(name string) error {
+	return create(name, func(w io.Writer) error { return WriteJSON(w, s) })
+}
+
 // WriteTable prints the points, and below them the lines.
 func (s *Slopes) WriteTable(w io.Writer) error {
 	m := s.Machine

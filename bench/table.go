@@ -56,18 +56,24 @@ func (c *Comparison) writeMedians(w io.Writer) error {
 	for _, fig := range c.Figures {
 		fmt.Fprintf(t, "| %s\t| %s\t", fig.Label, fig.Unit)
 		for _, who := range c.Contenders {
-			switch n := len(fig.Values[who.Name]); n {
-			case 0:
-				fmt.Fprint(t, "| -\t")
-			case c.Rounds:
-				fmt.Fprintf(t, "| %s\t", number(fig.median(who.Name)))
-			default: // says that it is less than what it should be
-				fmt.Fprintf(t, "| %s (%d of %d)\t", number(fig.median(who.Name)), n, c.Rounds)
-			}
+			fmt.Fprintf(t, "| %s\t", fig.medianText(who.Name, c.Rounds, number))
 		}
 		fmt.Fprint(t, "|\n")
 	}
 	return t.Flush()
+}
+
+// medianText is a contender's median; a dash for none. One of fewer rounds than there
+// were says so.
+func (fig *Figure) medianText(who string, rounds int, number func(float64) string) string {
+	switch n := len(fig.Values[who]); n {
+	case 0:
+		return "-"
+	case rounds:
+		return number(fig.median(who))
+	default:
+		return fmt.Sprintf("%s (%d of %d)", number(fig.median(who)), n, rounds)
+	}
 }
 
 func (c *Comparison) writeRatios(w io.Writer) error {

@@ -18,10 +18,6 @@ type Config struct {
 	WriteDeadline int64  // nanoseconds a socket may refuse the same bytes
 	HeldMax       int    // bytes of blocks slow readers may hold before they are compacted, a loop
 
-	// OwnProcessors says that GOMAXPROCS leaves others enough besides one for each
-	// loop: a loop may keep its own while it waits briefly. It counts only where Kernel is nil.
-	OwnProcessors bool
-
 	// NoBatch has connections written to one by one where the system could do many
 	// in one call.
 	NoBatch bool
@@ -51,7 +47,7 @@ func NewGroup(c Config, host func(*Loop) Host) (*Group, error) {
 		return nil, fmt.Errorf("loops: %d is not between 1 and %d", c.Loops, LoopsMax)
 	}
 	if c.Kernel == nil {
-		c.Kernel = system{occupy: c.OwnProcessors}
+		c.Kernel = System()
 	}
 	if c.HeldMax == 0 {
 		c.HeldMax = heldMaxDefault
@@ -85,7 +81,8 @@ func (g *Group) Abandon() {
 func (g *Group) Loops() []*Loop { return g.loops }
 
 // Start runs the loops, each on a goroutine of its own that ends with Stop. It
-// returns when each has its thread. After an error nothing runs.
+// returns when each has its thread. Where GOMAXPROCS is two more than all loops of
+// the process, they keep their processors while they wait briefly. After an error nothing runs.
 func (g *Group) Start() error {
 	for _, l := range g.loops {
 		for _, ln := range l.listeners {
@@ -95,6 +92,7 @@ func (g *Group) Start() error {
 		}
 	}
 	g.started = true
+	countLoops(len(g.loops))
 	var ready sync.WaitGroup
 	ready.Add(len(g.loops))
 	for i, l := range g.loops {

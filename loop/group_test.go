@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -121,4 +122,33 @@ func TestASocketHandedOverDuringStopIsClosed(t *testing.T) {
 		}
 	}
 	checkDescriptors(t, "handed over during stop", before)
+}
+
+// Loops keep their processors only where that leaves enough for others, all groups of
+// the process counted.
+func TestLoopsLeaveProcessorsToOthers(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2 + spareProcessors))
+	open := func() *Group {
+		g, err := NewGroup(Config{Loops: 2}, func(l *Loop) Host { return &echoHost{l: l} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	first := open()
+	if !mayOccupy.Load() {
+		t.Error("two loops of four processors may not keep theirs")
+	}
+	second := open()
+	if mayOccupy.Load() {
+		t.Error("four loops keep all four processors")
+	}
+	second.Stop(0)
+	if !mayOccupy.Load() {
+		t.Error("two loops may not keep their processors when others have ended")
+	}
+	first.Stop(0)
 }

@@ -161,6 +161,7 @@ func (l *Loop) AssertOn() {
 func (l *Loop) main(cpu int, ready func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	defer countLoops(-1)
 	if cpu >= 0 {
 		if err := pinThread(cpu); err != nil {
 			l.group.pinFailed.CompareAndSwap(nil, &err)

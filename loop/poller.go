@@ -19,7 +19,7 @@ type gnetPoller struct {
 	waiter waiter
 }
 
-func openPoller(occupy bool) (Poller, error) {
+func openPoller() (Poller, error) {
 	np, err := netpoll.OpenPoller()
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func openPoller(occupy bool) (Poller, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &gnetPoller{poller: np, fd: fd, waiter: waiter{occupy: occupy}}
+	p := &gnetPoller{poller: np, fd: fd}
 	if err := p.bell.open(); err != nil {
 		np.Close()
 		return nil, fmt.Errorf("open doorbell: %w", err)

@@ -12,13 +12,13 @@ func System() Kernel { return system{} }
 
 // system is the real Kernel. How a socket is read and written is in
 // rawio_linux.go and in rawio_bsd.go.
-type system struct{ occupy bool }
+type system struct{}
 
 var epoch = time.Now()
 
 func (system) Now() int64 { return int64(time.Since(epoch)) }
 
-func (s system) OpenPoller() (Poller, error) { return openPoller(s.occupy) }
+func (system) OpenPoller() (Poller, error) { return openPoller() }
 
 func (system) ShutdownWrite(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) }
 

@@ -11,8 +11,7 @@ const PollerName = "kqueue"
 
 // waiter is the memory one poller hands to kevent.
 type waiter struct {
-	raw    [eventsMax]unix.Kevent_t
-	occupy bool // without effect: these systems want calls to go through their library
+	raw [eventsMax]unix.Kevent_t
 }
 
 func (w *waiter) wait(fd, bellFD int, b *bell, events []Event, timeout int64) (int, error) {

@@ -14,8 +14,7 @@ const hangupEvents = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR | unix.EPOL
 
 // waiter is the memory one poller hands to epoll_wait.
 type waiter struct {
-	raw    [eventsMax]unix.EpollEvent
-	occupy bool // see Config.OwnProcessors
+	raw [eventsMax]unix.EpollEvent
 }
 
 // A loop that may occupy its Go processor keeps it for this long while it
@@ -70,7 +69,7 @@ func (w *waiter) poll(fd int, raw []unix.EpollEvent, timeout int) (int, error) {
 	if timeout == 0 {
 		return rawEpollWait(fd, raw, 0)
 	}
-	for left := occupyMax; w.occupy && left > 0 && timeout != 0; left -= occupySlice {
+	for left := occupyMax; mayOccupy.Load() && left > 0 && timeout != 0; left -= occupySlice {
 		slice := occupySlice
 		if timeout > 0 {
 			slice = min(slice, timeout)

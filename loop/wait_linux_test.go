@@ -9,7 +9,9 @@ import (
 // openReal opens a poller of this system that may occupy its processor.
 func openReal(t *testing.T) Poller {
 	t.Helper()
-	p, err := openPoller(true)
+	was := mayOccupy.Swap(true)
+	t.Cleanup(func() { mayOccupy.Store(was) })
+	p, err := openPoller()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,13 +33,14 @@ var presets = map[string]preset{
 }
 
 const compareHelp = `usage: gnatsd-ev-bench %[1]s [flags]
-       gnatsd-ev-bench %[1]s [--base NAME] [--fail-if LIMIT] OLD.json NEW.json
+       gnatsd-ev-bench %[1]s [--out FILES] [--fail-if LIMIT] RUN.json
+       gnatsd-ev-bench %[1]s [--base NAME] [--out FILES] [--fail-if LIMIT] OLD.json NEW.json
 
 Starts brokers side by side, each freshly for every row and round and with
 nothing but an address to listen on, puts the same load on each, and prints
 medians and ratios with their 95 %% intervals. Keep the machine idle otherwise.
-A broker that is not installed is left out. With two files, two stored runs are
-compared.
+A broker that is not installed is left out. With one file, a stored run is shown
+again; with two, two are compared.
 
 A LIMIT is ROW.CONTENDER/CONTENDER>NUMBER for a ratio, ROW.CONTENDER>NUMBER for a
 median, with >, >=, < or <=: the exit status is 1 when it holds. The older of two
@@ -70,7 +70,7 @@ type comparing struct {
 	full     bool
 	limits   []bench.Limit
 	limited  texts
-	file     string
+	files    []string
 	asJSON   bool
 	variants texts
 }
@@ -94,7 +94,7 @@ func (c *comparing) flags(errs io.Writer) *flag.FlagSet {
 	fs.BoolVar(&c.plan.Quick, "quick", false, "one short round of less load: a look, not a figure")
 	fs.Float64Var(&c.plan.Scale, "scale", c.scale, "`factor` for measured durations; 1 is --full")
 	fs.Var(&c.limited, "fail-if", "end with status 1 if this `LIMIT` holds; may be given again")
-	fs.StringVar(&c.file, "out", "", "write JSON with every value to this `file`; directories are made")
+	outFlag(fs, &c.files, bench.ComparisonFiles, "NAME.json (every value), NAME.html (a report with plots)")
 	fs.BoolVar(&c.asJSON, "json", false, "print JSON behind the table")
 	return fs
 }
@@ -123,10 +123,12 @@ func runCompare(ctx context.Context, p preset, args []string, out, errs io.Write
 	switch fs.NArg() {
 	case 0:
 		return c.run(ctx, out, errs)
+	case 1:
+		return c.shown(fs.Arg(0), out)
 	case 2:
 		return c.stored(fs.Arg(0), fs.Arg(1), out)
 	}
-	return usageError{errors.New("two files are compared, and without files brokers")}
+	return usageError{errors.New("brokers are compared without files, one stored run is shown, two are compared: there are more")}
 }
 
 // run compares brokers.
@@ -141,16 +143,19 @@ func (c *comparing) run(ctx context.Context, out, errs io.Writer) error {
 	return c.publish(result, result.Broken(c.limits), out)
 }
 
-// A result can be printed.
-type result interface{ WriteTable(io.Writer) error }
+// A result can be printed and written.
+type result interface {
+	WriteTable(io.Writer) error
+	WriteFile(name string) error
+}
 
 // publish prints a result and judges it.
 func (c *comparing) publish(r result, broken []string, out io.Writer) error {
 	if err := r.WriteTable(out); err != nil {
 		return err
 	}
-	if c.file != "" {
-		if err := writeFile(c.file, r); err != nil {
+	for _, name := range c.files {
+		if err := r.WriteFile(name); err != nil {
 			return err
 		}
 	}
@@ -242,6 +247,24 @@ func names(all []bench.Contender) []string {
 	return out
 }
 
+// shown prints and judges a stored run again.
+func (c *comparing) shown(name string, out io.Writer) error {
+	run, err := readComparison(name)
+	if err != nil {
+		return err
+	}
+	var rows []string
+	for _, fig := range run.Figures {
+		rows = append(rows, fig.Name)
+	}
+	for _, l := range c.limits {
+		if err := l.Check(rows, names(run.Contenders)); err != nil {
+			return usageError{fmt.Errorf("--fail-if %w", err)}
+		}
+	}
+	return c.publish(run, run.Broken(c.limits), out)
+}
+
 // stored compares two files.
 func (c *comparing) stored(old, recent string, out io.Writer) error {
 	was, err := readComparison(old)
@@ -278,16 +301,4 @@ func readComparison(name string) (*bench.Comparison, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return c, nil
-}
-
-// writeFile writes JSON to a file.
-func writeFile(name string, v any) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(bench.WriteJSON(f, v), f.Close())
 }

@@ -51,15 +51,7 @@ func parse(s bench.Scenario, args []string, errs io.Writer) (*invocation, error)
 	fs.StringVar(&v.spawn, "spawn", "", "start this `command` as the broker; {port} and {profile} are filled in")
 	fs.BoolVar(&v.asJSON, "json", false, "print JSON behind the table")
 	fs.BoolVar(&v.silent, "no-progress", false, "do not show how the run goes")
-	fs.Func("out", "write the result to `files`, a comma list or one flag each: NAME.json, NAME.csv, NAME.hgrm (percentile curves)", func(list string) error {
-		for name := range strings.SplitSeq(list, ",") {
-			if err := bench.CheckFile(name); err != nil {
-				return err
-			}
-			v.files = append(v.files, name)
-		}
-		return nil
-	})
+	outFlag(fs, &v.files, bench.ReportFiles, "NAME.json, NAME.csv, NAME.hgrm (percentile curves), NAME.html (a report with plots)")
 	if err := fs.Parse(args); err != nil {
 		return nil, usageOf(err)
 	}
@@ -121,6 +113,19 @@ func (v *invocation) print(report *bench.Report, target bench.Target, out io.Wri
 		err = errors.Join(err, errors.New(report.Failure))
 	}
 	return err
+}
+
+// outFlag declares the flag that names files to write, with one of the endings.
+func outFlag(fs *flag.FlagSet, files *[]string, endings []string, forms string) {
+	fs.Func("out", "write the result to `files`, a comma list or one flag each: "+forms+"; directories are made", func(list string) error {
+		for name := range strings.SplitSeq(list, ",") {
+			if err := bench.CheckFile(name, endings); err != nil {
+				return err
+			}
+			*files = append(*files, name)
+		}
+		return nil
+	})
 }
 
 // usageOf marks an error of the flag package as the caller's, except help.

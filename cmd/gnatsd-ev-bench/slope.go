@@ -75,6 +75,11 @@ func runSlope(ctx context.Context, args []string, out, errs io.Writer) error {
 	case *spawn == "":
 		return usageError{errors.New("--spawn: each size takes a fresh broker")}
 	}
+	if *file != "" {
+		if err := bench.CheckFile(*file, bench.SlopeFiles); err != nil {
+			return usageError{err}
+		}
+	}
 	if err := errors.Join(p.Check(), bench.CheckProtocol(p.Contender.Protocol, "conn")); err != nil {
 		return usageError{err}
 	}
@@ -91,7 +96,7 @@ func runSlope(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	if *file != "" {
-		err = writeFile(*file, s)
+		err = s.WriteFile(*file)
 	}
 	if *asJSON {
 		err = errors.Join(err, bench.WriteJSON(out, s))

@@ -60,6 +60,7 @@ type Broker struct {
 	sessions      atomic.Int64 // admitted and not closed
 	slowConsumers atomic.Uint64
 	stale         atomic.Uint64
+	stalled       atomic.Int64 // nanoseconds that publishers waited for slow subscribers
 }
 
 // New builds a broker and binds its listeners; nothing is accepted before Start.
@@ -72,7 +73,7 @@ func newOver(k loop.Kernel, o *config.Options, id Identity, log *logging.Logger)
 	place := placeLoops(o)
 	b := &Broker{options: o, log: log, global: newAccount(proto.GlobalAccount, place.loops)}
 	group, err := loop.NewGroup(loop.Config{
-		Kernel: k, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline), OwnProcessors: true,
+		Kernel: k, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
 		NoBatch: o.IOUring == config.Off,
 	}, func(l *loop.Loop) loop.Host {
 		sh := newShard(b, l)

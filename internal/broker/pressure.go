@@ -147,6 +147,7 @@ func (s *Session) pause() {
 	now := s.shard.loop.Now()
 	if d := s.pauseUntil - now; d > 0 && !s.conn.Parked() {
 		s.paused += int32(d)
+		s.shard.broker.stalled.Add(d)
 		s.shard.loop.Park(&s.conn, d)
 	}
 }
