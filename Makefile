@@ -7,7 +7,7 @@ PORT      ?= 4222
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: build run test long race pipebell invariants lint staticcheck fuzz record microbench figures compare report-test cross conformance cover tidy help
+.PHONY: build run test long race pipebell invariants lint staticcheck fuzz record microbench figures compare scale million report-test cross conformance cover tidy help
 
 build: ## build the programs into bin/
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/...
@@ -55,6 +55,12 @@ figures: build ## measure the broker with the load tool, into figures/
 
 compare: build ## the broker beside nats-server, Redis, mosquitto and the floor; ROUNDS=7 FULL=1
 	ROUNDS=$(ROUNDS) FULL=$(FULL) scripts/compare
+
+scale: ## a million sessions over sockets in memory, and two loops against one; N=1000000
+	CGO_ENABLED=0 GNATSD_EV_SCALE=$(or $(N),1000000) $(GO) test -count=1 -v -run 'ByTheMillion|TwoLoops' ./internal/broker
+
+million: build ## a million real connections in an emulated machine of 16 GB, twenty minutes; N=1000000 MEMORY=16G
+	scripts/million $(or $(N),1000000) $(or $(MEMORY),16G)
 
 report-test: ## open HTML reports in headless Chromium, with pictures of them in figures/report/
 	CGO_ENABLED=0 GNATSD_EV_REPORT=$(CURDIR)/figures/report $(GO) test -count=1 -v -tags invariants -run InABrowser ./cmd/gnatsd-ev-bench

@@ -29,8 +29,10 @@ func runBroadcast(r *run) error {
 		v := &volley{host: f.publishers(), client: publishers[0], flow: flow, landed: make(chan time.Duration, 1)}
 		v.frame = r.encode([]string{r.subject(0)}, 1, r.load.Size, 1)[0]
 		v.host.add(v)
-		if _, err := r.volleys(f, v, r.load.Warmup); err != nil {
-			return err
+		if r.load.Warmup > 0 {
+			if _, err := r.volleys(f, v, r.load.Warmup); err != nil {
+				return err
+			}
 		}
 		before, err := r.take(f)
 		if err != nil {
@@ -47,7 +49,11 @@ func runBroadcast(r *run) error {
 		slices.Sort(times)
 		r.distribution("last", times)
 		p := after.since(before)
+		r.report("delivered", float64(p.delivered), "")
 		r.costs(p, p.delivered, "delivery")
+		if r.target.Process != 0 {
+			r.report("broker_resident_before", float64(before.broker.Resident)/(1<<20), "MB")
+		}
 		return nil
 	})
 }
@@ -92,15 +98,22 @@ func (v *volley) fire() {
 	})
 }
 
-// land waits for the last subscriber.
+// land waits for the last subscriber, as long as some get the message.
 func (v *volley) land(f *fleet) (time.Duration, error) {
-	select {
-	case took := <-v.landed:
-		return took, nil
-	case err := <-f.failed:
-		return 0, err
-	case <-time.After(answerTime):
-		return 0, fmt.Errorf("one of %d subscribers has had no message for %v", v.flow.subscribers, answerTime)
+	have := f.delivered()
+	for {
+		select {
+		case took := <-v.landed:
+			return took, nil
+		case err := <-f.failed:
+			return 0, err
+		case <-time.After(answerTime):
+		}
+		now := f.delivered()
+		if now == have {
+			return 0, fmt.Errorf("some of %d subscribers have had no message for %v", v.flow.subscribers, answerTime)
+		}
+		have = now
 	}
 }
 

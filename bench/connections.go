@@ -36,6 +36,7 @@ func runConn(r *run) error {
 		}
 		if r.target.Process != 0 {
 			r.report("cpu_us_per_conn", float64(p.cpu.Nanoseconds())/1000/n, "us")
+			r.report("broker_resident", float64(settled.broker.Resident)/(1<<20), "MB")
 			r.report("bytes_per_conn", float64(settled.broker.Resident-before.broker.Resident)/n, "B")
 			r.report("bytes_per_conn_at_once", float64(connected.broker.Resident-before.broker.Resident)/n, "B")
 			r.report("cpu_us_per_conn_settling", float64((settled.broker.CPU-connected.broker.CPU).Nanoseconds())/1000/n, "us")

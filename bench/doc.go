@@ -36,6 +36,8 @@
 //	ratio.go      ratios of rounds and their intervals
 //	limit.go      when a comparison has failed
 //	stored.go     two stored comparisons side by side
+//	slope.go      what connections cost at several sizes, and what more would
+//	fit.go        the straight line through those
 //	floor.go      a server to measure brokers against
 //
 // # How a figure is made

@@ -16,6 +16,7 @@ type Moment struct {
 	Deliveries float64 `json:"deliveries_per_second"`
 	CPUs       float64 `json:"broker_cpus"`
 	ResidentMB float64 `json:"broker_resident_mb"`
+	Conns      int64   `json:"conns,omitempty"` // opened so far
 }
 
 // monitor notes a Moment each second, and tells the target's Watch. stop ends
@@ -34,15 +35,16 @@ func (r *run) monitor(scenario string) (stop func()) {
 				return
 			case <-ticker.C:
 			}
-			now, cpu, delivered := time.Now(), r.cpu(), uint64(0)
+			now, cpu, delivered, conns := time.Now(), r.cpu(), uint64(0), int64(0)
 			if f := r.fleet.Load(); f != nil {
-				delivered = f.delivered()
+				delivered, conns = f.delivered(), f.opened.Load()
 			}
 			passed := now.Sub(last).Seconds()
 			m := Moment{
 				At:         now.Sub(begin).Seconds(),
 				CPUs:       (cpu - lastCPU).Seconds() / passed,
 				ResidentMB: float64(r.target.Process.glance()) / (1 << 20),
+				Conns:      conns,
 			}
 			if delivered >= lastDelivered { // a new fleet begins anew
 				m.Deliveries = float64(delivered-lastDelivered) / passed

@@ -41,6 +41,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		err = runCompare(ctx, p, args[1:], out, errs)
 	} else if args[0] == "floor" {
 		err = runFloor(ctx, args[1:], out, errs)
+	} else if args[0] == "slope" {
+		err = runSlope(ctx, args[1:], out, errs)
 	} else if s, ok := bench.Find(args[0]); ok {
 		err = runScenario(ctx, s, args[1:], out, errs)
 	} else {
@@ -71,6 +73,7 @@ func usage(w io.Writer) {
 	for _, name := range slices.Sorted(maps.Keys(presets)) {
 		fmt.Fprintf(w, "  %-9s %s\n", name, presets[name].summary)
 	}
+	fmt.Fprintf(w, "  %-9s %s\n", "slope", "what connections cost one broker at several sizes, extrapolated to a million")
 	fmt.Fprintf(w, "  %-9s %s\n", "floor", "a server that fans out as cheaply as the kernel allows, to compare with")
 	fmt.Fprint(w, `
 Each takes -h. A broker is either running (--url, --pid for its cost) or

@@ -108,6 +108,31 @@ func TestFilesOfOneRun(t *testing.T) {
 	}
 }
 
+func TestSlopeAgainstTheBroker(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "made", "slope.json")
+	var out, errs bytes.Buffer
+	args := append([]string{"slope", "--at", "20,60,100", "--rounds", "1", "--settle", "10ms", "--to", "1000", "--out", file}, start()...)
+	if code := run(t.Context(), args, &out, &errs); code != exitOK {
+		t.Fatalf("exit status %d: %s", code, errs.String())
+	}
+	var s bench.Slopes
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Points) != 3 || len(s.Slopes) != 2 || s.To != 1000 || s.Points[2].Conns != 100 || s.Points[2].Resident <= 0 {
+		t.Errorf("the file holds %+v", s)
+	}
+	for _, want := range []string{"at 1000 connections, extrapolated: ", "least squares", "resident memory: ", "CPU to connect: "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is not in the output:\n%s", want, out.String())
+		}
+	}
+}
+
 func TestURLsAndLogins(t *testing.T) {
 	for server, want := range map[string]string{
 		"127.0.0.1":                             "127.0.0.1:4222 {  }",
@@ -135,7 +160,8 @@ func TestMistakesOfTheCaller(t *testing.T) {
 	for _, command := range []string{
 		"nothing", "fanout extra", "fanout --conns 0", "fanout --size 2m", "fanout --size 1:0", "fanout --rate -1", "fanout --out a.txt",
 		"slow --share 100", "slow --conns 1", "soak --rate 0", "reqrep --rate 5 --clients 1", "conn --bind 127.0.0.9-2", "mixed --file /nowhere/at/all",
-		"fanout --url http://127.0.0.1",
+		"fanout --url http://127.0.0.1", "slope", "slope --spawn x --at 5", "slope --spawn x --at 5,six", "slope --spawn x --at 5,5,5", "slope --spawn x --at 0,1,2",
+		"slope --spawn x --to 0", "slope --spawn x --out a.csv",
 	} {
 		if code, _, errs := call(t, command); code != exitUsage || errs == "" {
 			t.Errorf("%s: exit status %d, %q; want %d", command, code, errs, exitUsage)
@@ -165,9 +191,9 @@ func TestPlainProgressIsRare(t *testing.T) {
 		t.Errorf("%q was printed before five seconds were over", w.String())
 	}
 	p.said = time.Now().Add(-plainEvery)
-	p.show("fanout", bench.Moment{At: 6, Deliveries: 1234, CPUs: 0.5, ResidentMB: 7})
+	p.show("fanout", bench.Moment{At: 6, Conns: 20, Deliveries: 1234, CPUs: 0.5, ResidentMB: 7})
 	p.end()
-	if want := "fanout 6 s: 1234 deliveries/s, broker 0.50 processors, 7 MB\n"; w.String() != want {
+	if want := "fanout 6 s: 20 connections, 1234 deliveries/s, broker 0.50 processors, 7 MB\n"; w.String() != want {
 		t.Errorf("printed %q, want %q", w.String(), want)
 	}
 }
@@ -178,7 +204,7 @@ func TestProgressOnATerminalIsRedrawn(t *testing.T) {
 	p.terminal = true
 	p.show("conn", bench.Moment{At: 1})
 	p.end()
-	if want := "\r\x1b[Kconn 1 s: 0 deliveries/s\r\x1b[K"; w.String() != want {
+	if want := "\r\x1b[Kconn 1 s: 0 connections, 0 deliveries/s\r\x1b[K"; w.String() != want {
 		t.Errorf("printed %q, want %q", w.String(), want)
 	}
 }

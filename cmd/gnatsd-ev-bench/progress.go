@@ -42,7 +42,7 @@ func (p *progress) show(scenario string, m bench.Moment) {
 		return
 	}
 	p.said = time.Now()
-	line := fmt.Sprintf("%s %.0f s: %.0f deliveries/s", scenario, m.At, m.Deliveries)
+	line := fmt.Sprintf("%s %.0f s: %d connections, %.0f deliveries/s", scenario, m.At, m.Conns, m.Deliveries)
 	if m.ResidentMB > 0 {
 		line += fmt.Sprintf(", broker %.2f processors, %.0f MB", m.CPUs, m.ResidentMB)
 	}

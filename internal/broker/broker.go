@@ -65,10 +65,15 @@ type Broker struct {
 
 // New builds a broker and binds its listeners; nothing is accepted before Start.
 func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
+	return newOver(nil, o, id, log)
+}
+
+// newOver is New over a system that a test has made up; nil is the real one.
+func newOver(k loop.Kernel, o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	place := placeLoops(o)
 	b := &Broker{options: o, log: log, global: newAccount(proto.GlobalAccount, place.loops)}
 	group, err := loop.NewGroup(loop.Config{
-		Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
+		Kernel: k, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
 		NoBatch: o.IOUring == config.Off,
 	}, func(l *loop.Loop) loop.Host {
 		sh := newShard(b, l)
