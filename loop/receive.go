@@ -35,6 +35,9 @@ type input struct {
 // Spend counts work done for the present visit; see workMax.
 func (l *Loop) Spend(units int) { l.spent += units }
 
+// Spent is all work done so far, in the units of Spend; what is between two calls counts.
+func (l *Loop) Spent() int { return l.spent }
+
 // Exhausted reports whether the present visit has used up its share: the owner
 // stops handling input and answers Again.
 func (l *Loop) Exhausted() bool { return l.spent >= l.spentMax }

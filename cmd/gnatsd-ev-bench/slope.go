@@ -53,7 +53,7 @@ func runSlope(ctx context.Context, args []string, out, errs io.Writer) error {
 	fs := flag.NewFlagSet("slope", flag.ContinueOnError)
 	fs.SetOutput(errs)
 	fs.Usage = func() {
-		fmt.Fprintf(errs, slopeHelp)
+		fmt.Fprint(errs, slopeHelp)
 		fs.PrintDefaults()
 	}
 	spawn := fs.String("spawn", "", "start this `command` as the broker; {port} is filled in")

@@ -94,7 +94,7 @@ func (p *parcel) append(m *message) *entry {
 	} else {
 		p.bytes = append(p.bytes, m.payload...)
 	}
-	p.size += len(p.bytes) - before + int(unsafe.Sizeof(*e))
+	p.size += len(p.bytes) - before + int(unsafe.Sizeof(*e)) + int(p.to.entryWeight.Load())
 	return e
 }
 
@@ -127,9 +127,11 @@ func (p *parcel) discard() {
 // Deliver opens the parcel on the loop it is for.
 func (p *parcel) Deliver(*loop.Loop) {
 	sh := p.to
+	before := sh.loop.Spent()
 	for i := range p.entries {
 		sh.receiveEntry(p, &p.entries[i])
 	}
+	sh.weighEntries(len(p.entries), sh.loop.Spent()-before)
 	p.from.taken(sh.id, int64(p.size))
 	p.recycle()
 }

@@ -22,6 +22,10 @@ const (
 	// sharedWeight is how much less a shared byte weighs than a copied one.
 	sharedWeight = 16
 
+	// workWeight is how many bytes a unit of work weighs, about ten nanoseconds: a message to
+	// thousands is much to do and few bytes.
+	workWeight = 4
+
 	// A publisher is not read for stallShort when a subscriber has more than three
 	// quarters of max_pending waiting, for stallLong when it has all of it, and for
 	// stallMax together in one read; nats-server sleeps as long.
@@ -38,6 +42,16 @@ const (
 func (sh *shard) weigh(id int) {
 	if sh.inFlight[id].Load()+int64(sh.out[id].size) > inFlightMax {
 		sh.congested |= 1 << id
+	}
+}
+
+// weighEntries learns from a parcel how much work its entries were: the next ones
+// that are posted here are taken to be like them.
+func (sh *shard) weighEntries(entries, units int) {
+	was := sh.entryWeight.Load()
+	now := int64(units/entries*workWeight+int(was)) / 2
+	if now != was {
+		sh.entryWeight.Store(now)
 	}
 }
 

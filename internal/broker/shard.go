@@ -35,6 +35,10 @@ type shard struct {
 	inFlight []atomic.Int64
 	waiting  []atomic.Bool
 
+	// Written on the home loop, read by any: what an entry for this loop weighs besides
+	// its bytes; see weighEntries.
+	entryWeight atomic.Int64
+
 	// Home loop only: memory of one operation.
 	op          parser.Op
 	message     message
