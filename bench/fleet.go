@@ -66,6 +66,14 @@ func (h *host) Commit() (more bool) {
 	return more
 }
 
+// count is how many messages the loop's connections have had, those of the present turn
+// included: total may lack what came in one read with an answer. Not on the loop.
+func (h *host) count() uint64 {
+	n := make(chan uint64)
+	h.l.Do(func(*loop.Loop) { n <- h.delivered })
+	return <-n
+}
+
 // add puts a publisher on the loop. Any goroutine.
 func (h *host) add(s committer) {
 	h.l.Do(func(*loop.Loop) { h.sources = append(h.sources, s) })

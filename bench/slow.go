@@ -90,7 +90,7 @@ func (k *slowness) play() error {
 	due := published * uint64(len(k.others))
 	if r.load.Verify {
 		r.tally.due.Add(due)
-	} else if have := f.hosts[1].total.Load(); have != due {
+	} else if have := f.hosts[1].count(); have != due {
 		return fmt.Errorf("subscribers that read had %d messages of %d", have, due)
 	}
 	return f.failure()
