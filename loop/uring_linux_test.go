@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"errors"
 	"runtime"
 	"testing"
 	"weak"
@@ -14,8 +15,11 @@ func openRing(t *testing.T) Batch {
 	t.Helper()
 	runtime.LockOSThread()
 	b, err := System().OpenBatch()
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOMEM) {
+		t.Skip(err) // there is none here, or it may not be used; anything else is ours
+	}
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close(); runtime.UnlockOSThread() })
 	return b
