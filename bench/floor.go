@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -80,10 +79,11 @@ func ServeFloor(ctx context.Context, addr string, listening func(net.Addr)) erro
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	f := &floor{kernel: loop.System(), buf: make([]byte, floorRead)}
-	fd, bound, err := listenFloor(addr)
+	fd, bound, err := loop.Bind(addr)
 	if err != nil {
 		return err
 	}
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // inherited; a speed-up only
 	f.listen = fd
 	defer f.kernel.Close(fd)
 	if f.poller, err = f.kernel.OpenPoller(); err != nil {
@@ -108,30 +108,6 @@ func ServeFloor(ctx context.Context, addr string, listening func(net.Addr)) erro
 	}()
 	listening(bound)
 	return f.serve(ctx)
-}
-
-// listenFloor opens a listening socket that Go's runtime knows nothing of.
-func listenFloor(addr string) (int, net.Addr, error) {
-	lc := net.ListenConfig{KeepAlive: -1}
-	lc.SetMultipathTCP(false)
-	ln, err := lc.Listen(context.Background(), "tcp", addr)
-	if err != nil {
-		return -1, nil, err
-	}
-	defer ln.Close()
-	raw, err := ln.(*net.TCPListener).SyscallConn()
-	if err != nil {
-		return -1, nil, fmt.Errorf("listen on %s: %w", addr, err)
-	}
-	fd, dupErr := -1, error(nil)
-	err = raw.Control(func(s uintptr) {
-		fd, dupErr = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 3)
-	})
-	if err = errors.Join(err, dupErr); err != nil {
-		return -1, nil, fmt.Errorf("listen on %s: %w", addr, err)
-	}
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // inherited; a speed-up only
-	return fd, ln.Addr(), nil
 }
 
 // serve is the loop.

@@ -18,17 +18,18 @@ const notSentLowat = 256 << 10
 // unspecified address) and gives each accepted connection, with the value
 // with, to the loop that has the fewest. Nothing is accepted before Start.
 func (g *Group) Listen(addr string, with any) (net.Addr, error) {
-	fd, bound, err := bind(addr)
+	fd, bound, err := Bind(addr)
 	if err != nil {
 		return nil, err
 	}
+	setStreamOptions(fd)
 	g.loops[0].listeners = append(g.loops[0].listeners, &listener{fd: fd, addr: bound, with: with})
 	return bound, nil
 }
 
-// bind opens a listening socket that Go's runtime knows nothing of: Go resolves
-// and binds, we keep a duplicate of the descriptor.
-func bind(addr string) (int, net.Addr, error) {
+// Bind opens a listening, non-blocking socket that Go's runtime knows nothing of: Go
+// resolves and binds, we keep a duplicate of the descriptor. Any goroutine.
+func Bind(addr string) (int, net.Addr, error) {
 	lc := net.ListenConfig{KeepAlive: -1}
 	lc.SetMultipathTCP(false)
 	ln, err := lc.Listen(context.Background(), "tcp", addr)
@@ -49,7 +50,6 @@ func bind(addr string) (int, net.Addr, error) {
 	if dupErr != nil {
 		return -1, nil, fmt.Errorf("listen on %s: keep the descriptor: %w", addr, dupErr)
 	}
-	setStreamOptions(fd)
 	return fd, ln.Addr(), nil
 }
 
