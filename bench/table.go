@@ -18,8 +18,11 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 	for _, who := range c.Contenders {
 		fmt.Fprintf(w, "%s: %s (%s)\n", who.Name, who.Version, strings.Join(who.Command, " "))
 	}
+	if text := c.roundsText(); text != "" {
+		fmt.Fprintln(w, text)
+	}
 	if c.Quick {
-		fmt.Fprintln(w, "A quick look: less load than the labels say, and no figures.")
+		fmt.Fprintln(w, quickNote)
 	}
 	fmt.Fprintln(w)
 	if err := c.writeMedians(w); err != nil {
@@ -31,8 +34,31 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 			return err
 		}
 	}
+	if len(c.Musts) > 0 {
+		fmt.Fprintln(w)
+		if err := c.writeMusts(w); err != nil {
+			return err
+		}
+	}
 	writeWarnings(w, c.Warnings)
 	return nil
+}
+
+// quickNote says what a quick look is.
+const quickNote = "A quick look: less load than the labels say, and no figures."
+
+// roundsText says which rows have fewer rounds than others; "" if none has.
+func (c *Comparison) roundsText() string {
+	var names []string
+	for _, fig := range c.Figures {
+		if fig.Rounds > 0 {
+			names = append(names, fmt.Sprintf("%s %d", fig.Name, fig.Rounds))
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return "Rows with fewer rounds: " + strings.Join(names, ", ") + "."
 }
 
 // newTable is a writer whose cells end with a tab.
@@ -66,6 +92,9 @@ func (c *Comparison) writeMedians(w io.Writer) error {
 // medianText is a contender's median; a dash for none. One of fewer rounds than there
 // were says so.
 func (fig *Figure) medianText(who string, rounds int, number func(float64) string) string {
+	if fig.Rounds > 0 {
+		rounds = fig.Rounds
+	}
 	switch n := len(fig.Values[who]); n {
 	case 0:
 		return "-"
