@@ -19,8 +19,9 @@ type Contender struct {
 	Ask       []string `json:"-"`                  // prints its version; none asks Command[0] --version
 	Profile   []string `json:"-"`                  // further arguments with {profile}
 	Scenarios []string `json:"scenarios,omitempty"`
-	Tasks     []string `json:"tasks,omitempty"` // names from Table.Tasks, empty for all it can
-	Version   string   `json:"version"`         // what it says of itself
+	Tasks     []string `json:"tasks,omitempty"`  // names from Table.Tasks, empty for all it can
+	Beyond    []string `json:"beyond,omitempty"` // tasks it is known not to get through
+	Version   string   `json:"version"`          // what it says of itself
 }
 
 // runs reports whether the contender takes part in a task: without lists, in all its
@@ -28,7 +29,7 @@ type Contender struct {
 func (c Contender) runs(t task) bool {
 	return CheckProtocol(c.Protocol, t.scenario) == nil &&
 		(len(c.Scenarios) == 0 || slices.Contains(c.Scenarios, t.scenario)) &&
-		(len(c.Tasks) == 0 || slices.Contains(c.Tasks, t.name)) &&
+		(len(c.Tasks) == 0 || slices.Contains(c.Tasks, t.name)) && !slices.Contains(c.Beyond, t.name) &&
 		(!t.how.whole || c.whole())
 }
 

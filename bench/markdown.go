@@ -59,23 +59,19 @@ func (c *Comparison) writeBlock(w io.Writer) error {
 		}
 	}
 	var tables bytes.Buffer
-	for _, write := range []func(io.Writer) error{c.writeMedians, c.writeRatios, c.writeMusts} {
-		if err := write(&tables); err != nil {
-			return err
-		}
-		tables.WriteString("\n")
+	if err := c.writeTables(&tables); err != nil {
+		return err
 	}
 	for line := range strings.Lines(tables.String()) {
 		if _, err := io.WriteString(w, tight(line)); err != nil {
 			return err
 		}
 	}
-	for i, text := range c.Warnings {
-		if i == warningsMax {
-			fmt.Fprintf(w, "- And %d more warnings.\n", len(c.Warnings)-i)
-			break
-		}
-		fmt.Fprintf(w, "- Warning: %s.\n", text)
+	if len(c.Warnings) > 0 {
+		fmt.Fprint(w, "\nWarnings:\n\n")
+	}
+	for _, text := range condensed(c.Warnings) {
+		fmt.Fprintf(w, "- %s\n", text)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,6 +26,15 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 		fmt.Fprintln(w, quickNote)
 	}
 	fmt.Fprintln(w)
+	if err := c.writeTables(w); err != nil {
+		return err
+	}
+	writeWarnings(w, c.Warnings)
+	return nil
+}
+
+// writeTables prints medians, ratios, and what is to hold, as far as there are any.
+func (c *Comparison) writeTables(w io.Writer) error {
 	if err := c.writeMedians(w); err != nil {
 		return err
 	}
@@ -34,14 +44,11 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 			return err
 		}
 	}
-	if len(c.Musts) > 0 {
-		fmt.Fprintln(w)
-		if err := c.writeMusts(w); err != nil {
-			return err
-		}
+	if len(c.Musts) == 0 {
+		return nil
 	}
-	writeWarnings(w, c.Warnings)
-	return nil
+	fmt.Fprintln(w)
+	return c.writeMusts(w)
 }
 
 // quickNote says what a quick look is.
@@ -134,14 +141,37 @@ func (r *Ratio) String() string {
 }
 
 // warningsMax is how many warnings a table shows.
-const warningsMax = 12
+const warningsMax = 24
 
 func writeWarnings(w io.Writer, warnings []string) {
-	for i, text := range warnings {
-		if i == warningsMax {
-			fmt.Fprintf(w, "warning: and %d more, see the JSON\n", len(warnings)-i)
-			return
-		}
+	for _, text := range condensed(warnings) {
 		fmt.Fprintln(w, "warning:", text)
 	}
+}
+
+// numbers are what differs between warnings of the same thing.
+var numbers = regexp.MustCompile(`[0-9][0-9.]*`)
+
+// condensed are warnings without those that say the same of a row with other numbers, rounds'
+// for one; and not more than can be read.
+func condensed(warnings []string) []string {
+	var said []string
+	times, at := map[string]int{}, map[string]int{}
+	for _, text := range warnings {
+		row, rest, _ := strings.Cut(text, ", ")
+		key := row + numbers.ReplaceAllString(rest, "")
+		if times[key]++; times[key] == 1 {
+			at[key] = len(said)
+			said = append(said, text)
+		}
+	}
+	for key, n := range times {
+		if n > 1 {
+			said[at[key]] += fmt.Sprintf(" (and %d more like it)", n-1)
+		}
+	}
+	if extra := len(said) - warningsMax; extra > 0 {
+		said = append(said[:warningsMax], fmt.Sprintf("and %d more, see the JSON", extra))
+	}
+	return said
 }

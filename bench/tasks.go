@@ -78,7 +78,7 @@ var tasks = []task{
 	tailing("fanout", "fan-out 1 -> 100, 128 B", "fanout", Load{Conns: 100, Size: 128, Window: 1024}),
 	tailing("spread", "spread 1 -> 1,000 subjects, 128 B", "spread", Load{Conns: 1000, Size: 128, Window: 64}),
 	tailing("fanin", "fan-in 1,000 -> 1, 128 B", "fanin", Load{Conns: 1000, Size: 128, Window: 4096}),
-	tailing("pairs", "50 pairs, 128 B", "pairs", Load{Pairs: 50, Size: 128, Window: 16384}),
+	tailing("pairs", "4 pairs, 128 B", "pairs", Load{Pairs: 4, Size: 128, Window: 16384}),
 	tailing("queue", "queue group of 100, 128 B", "queue", Load{Conns: 100, Size: 128, Window: 16384}),
 	tailing("reqrep", "requests, 128 B", "reqrep", Load{Size: 128, Window: 1024}),
 	growing("fan-10", "fan-out of a window of 128: 1 -> 10", 10),

@@ -45,6 +45,10 @@ connection_messages false
 log_type error
 `
 
+// mosquittoBeyond are tasks in which it left a publisher's PINGREQ unanswered for twenty
+// seconds, in every round.
+var mosquittoBeyond = []string{"burst-15000", "fan-10000"}
+
 // A known is a broker that comparisons can start.
 type known struct {
 	name    string
@@ -64,7 +68,8 @@ var brokers = []known{
 		return bench.Contender{Protocol: "redis", Command: slices.Concat([]string{path}, redisFlags)}
 	}},
 	{"mosquitto", "mosquitto", "apt-get install mosquitto", func(path string) bench.Contender {
-		return bench.Contender{Protocol: "mqtt", Command: []string{path, "-c", "{config}"}, Config: mosquittoConfig, Ask: []string{path, "-h"}}
+		return bench.Contender{Protocol: "mqtt", Command: []string{path, "-c", "{config}"}, Config: mosquittoConfig, Ask: []string{path, "-h"},
+			Beyond: mosquittoBeyond}
 	}},
 	{"floor", "gnatsd-ev-bench", "make build", func(path string) bench.Contender {
 		return bench.Contender{
