@@ -21,6 +21,7 @@ func (p Plan) saturate(ctx context.Context, c *Comparison, t *task) error {
 	}
 	full := *t
 	full.load.Duration = min(full.load.Duration, figureDuration/2)
+	full.load.Stamp = true // by the generator that is to carry half of it
 	var rates []float64
 	for range saturations {
 		result, err := p.once(ctx, full, c.Contenders[i])

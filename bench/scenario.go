@@ -42,6 +42,7 @@ type Load struct {
 	Clients  int           `json:"clients,omitempty"`   // reqrep: connections, 0 for every case
 	Beside   string        `json:"beside,omitempty"`    // quiet: what goes on beside, "" for every case
 	Verify   bool          `json:"verify,omitempty"`    // subscribers check every payload
+	Stamp    bool          `json:"stamp,omitempty"`     // payloads say when they were sent, as with a rate: one by one, at full speed
 	Bind     []netip.Addr  `json:"bind,omitempty"`      // source addresses of connections, in turn
 	Readers  int           `json:"readers,omitempty"`   // our loops that read
 	ConnRate int           `json:"conn_rate,omitempty"` // connections opened a second, 0 for as fast as it goes
