@@ -33,7 +33,7 @@ func (p Plan) newAgenda(chosen []task, contenders []Contender) *agenda {
 	runs := 0
 	for _, t := range chosen {
 		if t.how.half {
-			a.total += saturations * t.takes()
+			a.total += saturations * t.saturating().takes()
 		}
 		rounds := p.Rounds
 		if t.how.rounds > 0 {
@@ -102,7 +102,7 @@ func (a *agenda) say(round int, t task, who Contender, result *Result, err error
 
 // saturated notes that a task has its rate.
 func (a *agenda) saturated(t task) {
-	a.done += saturations * t.takes()
+	a.done += saturations * t.saturating().takes()
 	fmt.Fprintf(a.w, "%5.0fs, %s left  %s: %d messages a second are half of what %s carries\n",
 		time.Since(a.start).Seconds(), roughly(a.left()), t.name, t.load.Rate, reference)
 }

@@ -59,7 +59,7 @@ const (
 
 	// memoryRounds and matchRounds bound rounds of what takes long and differs little
 	// from round to round.
-	memoryRounds = 3
+	memoryRounds = 2
 	matchRounds  = 3
 )
 

@@ -12,6 +12,13 @@ import (
 // saturations is how often the reference is driven to its end; the median counts.
 const saturations = 3
 
+// saturating is the task at full speed, by the generator that is to carry half of it.
+func (t task) saturating() task {
+	t.load.Rate, t.load.Stamp = 0, true
+	t.load.Duration = min(t.load.Duration, figureDuration/2)
+	return t
+}
+
 // saturate runs the task at full speed against the reference, and makes half of what it
 // carried the task's rate.
 func (p Plan) saturate(ctx context.Context, c *Comparison, t *task) error {
@@ -19,9 +26,7 @@ func (p Plan) saturate(ctx context.Context, c *Comparison, t *task) error {
 	if i < 0 {
 		return fmt.Errorf("%s is not among the contenders, and it is half of its rate", reference)
 	}
-	full := *t
-	full.load.Duration = min(full.load.Duration, figureDuration/2)
-	full.load.Stamp = true // by the generator that is to carry half of it
+	full := t.saturating()
 	var rates []float64
 	for range saturations {
 		result, err := p.once(ctx, full, c.Contenders[i])
