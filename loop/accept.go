@@ -42,7 +42,7 @@ func (l *Loop) acceptSome() {
 			ln.pending, l.acceptPending = true, true
 		}
 	}
-	if !l.acceptPending {
+	if !l.acceptPending || l.acceptWaits() {
 		return
 	}
 	l.acceptPending = false

@@ -112,6 +112,10 @@ func (l *Loop) seal(b *Block) {
 	}
 	l.newest = b
 	l.heldBytes += cap(b.buf)
+	l.counts.blocks++
+	if b.shared != nil {
+		l.counts.sharedHeld += cap(b.buf)
+	}
 }
 
 // unref drops one reference; the last one frees the block.
@@ -134,6 +138,10 @@ func (l *Loop) unref(b *Block) {
 		l.newest = b.older
 	}
 	l.heldBytes -= cap(b.buf)
+	l.counts.blocks--
+	if b.shared != nil {
+		l.counts.sharedHeld -= cap(b.buf)
+	}
 	l.recycle(b)
 }
 
@@ -141,10 +149,10 @@ func (l *Loop) unref(b *Block) {
 func (l *Loop) recycle(b *Block) {
 	switch {
 	case b.shared != nil:
-		b.shared.Release()
+		l.Release(b.shared)
 		b.buf, b.shared = nil, nil
 	case cap(b.buf) != blockSize:
-		returnBytes(b.buf)
+		l.returnBytes(b.buf)
 		b.buf = nil
 	default:
 		b.buf = b.buf[:0]

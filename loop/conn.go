@@ -26,6 +26,7 @@ type Conn struct {
 	parked   bool // not visited until unparked; see Park
 	ready    bool // kept input can be handled without another read
 	torn     bool // Teardown is done
+	guarded  bool // nobody knows yet who it is; see Guard
 	in       *input
 
 	// Output accounting.

@@ -17,6 +17,7 @@ type Config struct {
 	Kernel        Kernel // nil means System()
 	WriteDeadline int64  // nanoseconds a socket may refuse the same bytes
 	HeldMax       int    // bytes of blocks slow readers may hold before they are compacted, a loop
+	Budget        Budget // what all loops may hold for others
 
 	// NoBatch has connections written to one by one where the system could do many
 	// in one call.
@@ -27,6 +28,7 @@ type Config struct {
 type Group struct {
 	config      Config
 	loops       []*Loop
+	budget      budget
 	running     sync.WaitGroup
 	started     bool
 	stopping    sync.Once
@@ -56,6 +58,10 @@ func NewGroup(c Config, host func(*Loop) Host) (*Group, error) {
 		c.WriteDeadline = writeDeadlineDefault
 	}
 	g := &Group{config: c}
+	g.budget.Budget, g.budget.parts = c.Budget, make([]part, c.Loops)
+	for i := range g.budget.parts {
+		g.budget.parts[i].worst.Store(notRanked)
+	}
 	for id := range c.Loops {
 		l, err := newLoop(g, id)
 		if err != nil {

@@ -56,6 +56,8 @@ type Loop struct {
 	spentMax   int // where the present visit's share ends
 	inputs     []*input
 	inputBytes int   // kept input of all connections
+	unfinished ages  // of it: operations whose rest has not come
+	guarded    ages  // those of guarded connections
 	posted     []int // by target: work posted in this turn
 	vigil      vigil
 	awaited    int64 // until when its thread waits at the latest
@@ -90,6 +92,18 @@ type Loop struct {
 	backlogPieces int // what backlogs have room for
 	slow          []*Conn
 
+	// Home loop only: the budget.
+	counts       counts
+	level        level
+	hunting      bool      // the budget was exceeded when this loop last looked
+	saving       bool      // nobody is read until it is kept again
+	suspects     []suspect // slow readers, worst first, the first of them gone
+	suspectsRoom [suspectsMax]suspect
+	moreSuspects bool // others are slow than those of the last ranking
+	ranked       bool
+	rankAt       int   // slow[:rankAt] were looked at by the present ranking
+	guardAt      int64 // when guarded input is looked at again
+
 	// Home loop only: ends, time, listeners.
 	closing       []*Conn // Teardown is not done
 	doomed        []*Conn // closed at the end of this turn
@@ -116,7 +130,7 @@ func newLoop(g *Group, id int) (*Loop, error) {
 		readBuffer: make([]byte, headRoom+readSize),
 		posted:     make([]int, g.config.Loops),
 		iov:        make([][]byte, 0, iovecsMax),
-		wheelDue:   never, delayDue: never, acceptAt: never, stopAt: never,
+		wheelDue:   never, delayDue: never, acceptAt: never, stopAt: never, guardAt: never,
 		compactAt: g.config.HeldMax,
 	}
 	l.now = l.kernel.Now()

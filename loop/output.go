@@ -64,6 +64,9 @@ func (l *Loop) pushMore(c *Conn, s Span) {
 		segs, c.more.head = segs[:n], 0
 	}
 	c.more.segs = append(segs, segment(s))
+	if len(segs) == cap(segs) {
+		l.counts.pieces += cap(c.more.segs) - cap(segs)
+	}
 }
 
 // Fanout is Send to many connections of this loop at once, followed by body if it
@@ -354,6 +357,7 @@ func (l *Loop) dropOutput(c *Conn) {
 const (
 	backlogPiecesMax = 64 << 10 // pieces all kept backlogs have room for: a megabyte
 	backlogKeepMax   = 1 << 10  // pieces a kept one has room for
+	backlogFirst     = 4        // pieces a new one has room for
 )
 
 func (l *Loop) takeBacklog() *backlog {
@@ -361,12 +365,15 @@ func (l *Loop) takeBacklog() *backlog {
 		b := l.backlogs[n-1]
 		l.backlogs = l.backlogs[:n-1]
 		l.backlogPieces -= cap(b.segs)
+		l.counts.pieces += cap(b.segs)
 		return b
 	}
-	return &backlog{segs: make([]segment, 0, 4)}
+	l.counts.pieces += backlogFirst
+	return &backlog{segs: make([]segment, 0, backlogFirst)}
 }
 
 func (l *Loop) returnBacklog(b *backlog) {
+	l.counts.pieces -= cap(b.segs)
 	if cap(b.segs) <= backlogKeepMax && l.backlogPieces+cap(b.segs) <= backlogPiecesMax {
 		b.segs, b.head = b.segs[:0], 0
 		l.backlogPieces += cap(b.segs)

@@ -30,6 +30,13 @@ type input struct {
 	buf  []byte
 	off  int
 	need int // length of the operation at off if known, else 0
+
+	// While it is unfinished.
+	conn         *Conn
+	ages         *ages // where it is by age, nil when it is not
+	older, newer *input
+	since        int64 // when the operation began
+	counted      int   // what it counts there
 }
 
 // Spend counts work done for the present visit; see workMax.
@@ -51,6 +58,10 @@ func (l *Loop) visit(c *Conn) {
 		return
 	}
 	if c.parked || l.quiet {
+		return
+	}
+	if l.saving { // the budget is exceeded, but not for long
+		l.enqueue(c)
 		return
 	}
 	l.visiting = c
@@ -102,21 +113,23 @@ func (l *Loop) read(c *Conn) {
 // connection kept in front of them, or, once much of a large operation is there, the
 // connection's own buffer. buf[:kept] is kept input.
 func (l *Loop) inputRoom(c *Conn) (buf []byte, kept int) {
-	in := c.in
+	in, room := c.in, readSize
+	if c.guarded {
+		room = guardedRead
+	}
 	if in == nil {
-		return l.readBuffer[headRoom : headRoom+readSize], 0
+		return l.readBuffer[headRoom : headRoom+room], 0
 	}
 	have := len(in.buf) - in.off
 	if have <= headRoom {
 		from := headRoom - have
 		copy(l.readBuffer[from:], in.buf[in.off:])
-		return l.readBuffer[from : headRoom+readSize], have
+		return l.readBuffer[from : headRoom+room], have
 	}
 	if in.off > 0 {
 		in.buf = in.buf[:copy(in.buf, in.buf[in.off:])]
 		in.off = 0
 	}
-	room := readSize
 	if in.need > 0 {
 		room = min(room, in.need-have)
 	}
@@ -129,7 +142,7 @@ func (l *Loop) inputRoom(c *Conn) (buf []byte, kept int) {
 		}
 		grown := append(grabBytes(want), in.buf...)
 		l.inputBytes += cap(grown) - cap(in.buf)
-		returnBytes(in.buf)
+		l.returnBytes(in.buf)
 		in.buf = grown
 	}
 	return in.buf[:have+room], have
@@ -159,6 +172,7 @@ func (l *Loop) handle(c *Conn, b, buf []byte) {
 		in = c.in
 	}
 	in.need = max(need, 0)
+	l.age(c, n > 0)
 }
 
 // keep copies unhandled input out of the loop's buffer.
@@ -170,7 +184,7 @@ func (l *Loop) keep(c *Conn, rest []byte) {
 	}
 	if cap(in.buf) < len(rest) {
 		l.inputBytes -= cap(in.buf)
-		returnBytes(in.buf)
+		l.returnBytes(in.buf)
 		in.buf = grabInput(len(rest))
 		l.inputBytes += cap(in.buf)
 	}
@@ -184,12 +198,13 @@ func (l *Loop) dropInput(c *Conn) {
 		return
 	}
 	in := c.in
+	l.recount(in, 0)
 	l.inputBytes -= cap(in.buf)
 	in.off, in.need = 0, 0
 	if cap(in.buf) < 1<<sizeClassMin {
 		in.buf = in.buf[:0] // a busy connection's next read ends in mid-operation as well
 	} else {
-		returnBytes(in.buf)
+		l.returnBytes(in.buf)
 		in.buf = nil
 	}
 	if len(l.inputs) < inputsMax {

@@ -10,8 +10,9 @@ import (
 // message whatever the number of loops. Any goroutine may count.
 type Shared struct {
 	// Bytes must not change once a second holder exists.
-	Bytes []byte
-	refs  atomic.Int32
+	Bytes   []byte
+	refs    atomic.Int32
+	counted int // what it counts in the budget of the loop that made it
 }
 
 var sharedPool = sync.Pool{New: func() any { return new(Shared) }}
@@ -27,11 +28,20 @@ func NewShared(n int) *Shared {
 // Retain adds n references.
 func (s *Shared) Retain(n int) { s.refs.Add(int32(n)) }
 
-// Release drops one reference; the last one gives the bytes back.
-func (s *Shared) Release() {
+// NewShared is NewShared, counted in the group's budget. Home loop only.
+func (l *Loop) NewShared(n int) *Shared {
+	s := NewShared(n)
+	s.counted = cap(s.Bytes)
+	l.counts.shared += s.counted
+	return s
+}
+
+// Release drops one reference; the last one gives the bytes back. Home loop only, on whichever.
+func (l *Loop) Release(s *Shared) {
 	if s.refs.Add(-1) == 0 {
-		returnBytes(s.Bytes)
-		s.Bytes = nil
+		l.counts.shared -= s.counted
+		l.returnBytes(s.Bytes)
+		s.Bytes, s.counted = nil, 0
 		sharedPool.Put(s)
 	}
 }
@@ -60,8 +70,12 @@ func grabBytes(n int) []byte {
 	return make([]byte, 0, 1<<class)
 }
 
-// returnBytes takes back a slice from grabBytes that nobody uses any more.
-func returnBytes(b []byte) {
+// returnBytes takes back a slice from grabBytes that nobody uses any more. What goes because
+// the budget is exceeded is left to the collector: pools would keep all of it.
+func (l *Loop) returnBytes(b []byte) {
+	if l.level == over {
+		return
+	}
 	class := bits.Len(uint(cap(b))) - 1
 	if class < sizeClassMin || class > sizeClassMax || cap(b) != 1<<class {
 		return

@@ -31,16 +31,27 @@ type stage struct {
 // newStage opens one loop with one listener. It writes in batches, unless c forbids it.
 func newStage(t *testing.T, c Config) *stage {
 	t.Helper()
-	s := &stage{t: t, k: newMadeUpKernel()}
-	c.Loops, c.Kernel = 1, s.k
-	g, err := NewGroup(c, func(*Loop) Host { return s })
+	return newStages(t, 1, c)[0]
+}
+
+// newStages opens the loops of one group, with a listener that belongs to the first.
+func newStages(t *testing.T, n int, c Config) (stages []*stage) {
+	t.Helper()
+	k := newMadeUpKernel()
+	c.Loops, c.Kernel = n, k
+	g, err := NewGroup(c, func(l *Loop) Host {
+		stages = append(stages, &stage{t: t, k: k, l: l, p: k.pollers[l.id]})
+		return stages[l.id]
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.g, s.l, s.p = g, g.loops[0], s.k.pollers[0]
-	s.l.openBatch()
-	s.ln = s.listen()
-	return s
+	for _, s := range stages {
+		s.g = g
+		s.l.openBatch()
+	}
+	stages[0].ln = stages[0].listen()
+	return stages
 }
 
 // listen adds a listener.
@@ -200,6 +211,7 @@ func (s *stage) checkNothingHeld() {
 		what string
 		n    int
 	}{
+		{"bytes of the budget", l.Held()}, {"pieces of backlogs", l.counts.pieces}, {"unfinished operations", l.unfinished.count + l.guarded.count},
 		{"bytes of blocks", l.heldBytes}, {"bytes of input", l.inputBytes}, {"open connections", l.open},
 		{"counted connections", int(l.connCount.Load())}, {"blocked connections", len(l.slow)}, {"wanted bytes", l.wanted},
 		{"references to the current block", l.current.refs - 1}, {"wanted bytes of the current block", l.current.wanted},
@@ -233,6 +245,7 @@ type actor struct {
 	opened, ended, closed int
 	endErr                error
 	ticks, overdue        []int64
+	reclaimed             []Claim
 }
 
 // send hands b to the connection, and notes it if the loop takes it.
@@ -288,7 +301,8 @@ func (a *actor) Tick(now int64) {
 	}
 	a.ticks = append(a.ticks, now)
 }
-func (a *actor) Overdue() { a.overdue = append(a.overdue, a.s.l.now) }
+func (a *actor) Overdue()                    { a.overdue = append(a.overdue, a.s.l.now) }
+func (a *actor) Reclaimed(what Claim, _ int) { a.reclaimed = append(a.reclaimed, what) }
 func (a *actor) Teardown() bool {
 	if a.onTeardown != nil {
 		a.onTeardown()

@@ -210,7 +210,7 @@ func (l *Loop) fireDelays() {
 }
 
 // nextDue is when something of the loop's has to happen even without events.
-func (l *Loop) nextDue() int64 { return min(l.wheelDue, l.delayDue, l.acceptAt, l.stopAt) }
+func (l *Loop) nextDue() int64 { return min(l.wheelDue, l.delayDue, l.acceptAt, l.stopAt, l.guardAt) }
 
 // sleepTime is how long the loop may wait for events.
 func (l *Loop) sleepTime() int64 {

@@ -221,6 +221,7 @@ func (l *Loop) finishFlush() {
 	if l.compactDue() {
 		l.compact()
 	}
+	l.balance()
 }
 
 // lookAgain drains the mailbox: after every read and before its bytes are handled, so

@@ -52,6 +52,7 @@ type Broker struct {
 	global   *Account // $G, where everybody lives until accounts are configured
 	greeting *proto.Greeting
 	facts    Facts
+	budget   loop.Budget
 	// greetingMax bounds an INFO line: names in it may be of any length.
 	greetingMax int
 
@@ -59,6 +60,7 @@ type Broker struct {
 	clientIDs     atomic.Uint64
 	sessions      atomic.Int64 // admitted and not closed
 	slowConsumers atomic.Uint64
+	unfinished    atomic.Uint64 // closed for their unfinished input
 	stale         atomic.Uint64
 	stalled       atomic.Int64 // nanoseconds that publishers waited for slow subscribers
 }
@@ -71,10 +73,10 @@ func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 // newOver is New over a system that a test has made up; nil is the real one.
 func newOver(k loop.Kernel, o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	place := placeLoops(o)
-	b := &Broker{options: o, log: log, global: newAccount(proto.GlobalAccount, place.loops)}
+	b := &Broker{options: o, log: log, global: newAccount(proto.GlobalAccount, place.loops), budget: budgetOf(o)}
 	group, err := loop.NewGroup(loop.Config{
 		Kernel: k, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
-		NoBatch: o.IOUring == config.Off,
+		NoBatch: o.IOUring == config.Off, Budget: b.budget, HeldMax: heldMax(b.budget, place.loops),
 	}, func(l *loop.Loop) loop.Host {
 		sh := newShard(b, l)
 		b.shards = append(b.shards, sh)

@@ -61,6 +61,7 @@ func (s *Session) options() proto.Connect {
 // adopt takes over what CONNECT has chosen.
 func (s *Session) adopt(c *proto.Connect) {
 	s.set(connected, true)
+	s.shard.loop.Trust(&s.conn)
 	s.set(verbose, c.Verbose)
 	s.set(pedantic, c.Pedantic)
 	s.set(wantsEcho, c.Echo)

@@ -23,7 +23,7 @@ func (sh *shard) deliver(tp *topic, m *message) (delivered bool) {
 		return false
 	}
 	if len(m.payload) >= sharedMin { // sets with other sids do not copy it again
-		m.share()
+		m.share(sh.loop)
 	}
 	for _, s := range c.sets {
 		sh.deliverSet(s, m)

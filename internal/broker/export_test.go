@@ -40,7 +40,7 @@ func loopOf(b *Broker, client netip.AddrPort) int {
 // holdings is what the broker holds for its connections.
 type holdings struct {
 	conns, subs, topics, groups, indexed int
-	held, input                          int
+	held, input, budget                  int
 	inFlight                             int64
 	backlog                              int // bytes waiting to be written
 }
@@ -60,6 +60,7 @@ func holdingsOf(b *Broker) holdings {
 		h.groups += len(t.groups)
 		h.held += l.HeldBytes()
 		h.input += l.InputBytes()
+		h.budget += l.Held()
 		for i := range sh.inFlight {
 			h.inFlight += sh.inFlight[i].Load()
 		}

@@ -18,7 +18,7 @@ func (sh *shard) fanOut(m *message, wants503 bool) (delivered, asked bool) {
 		}
 		targets &^= sh.self
 		if targets != 0 && len(m.payload) >= sharedMin {
-			m.share()
+			m.share(sh.loop)
 		}
 	}
 	for _, tp := range sh.topics {
@@ -36,7 +36,7 @@ func (sh *shard) fanOut(m *message, wants503 bool) (delivered, asked bool) {
 		asked = wants503 && !delivered && targets&(targets-1) == 0
 		sh.post(m, targets, contests, asked)
 	}
-	m.release()
+	m.release(sh.loop)
 	return delivered || targets != 0, asked
 }
 
@@ -45,17 +45,17 @@ func (sh *shard) fanOut(m *message, wants503 bool) (delivered, asked bool) {
 const sharedMin = 2 << 10
 
 // share copies the payload to bytes that all loops may write from.
-func (m *message) share() {
+func (m *message) share(l *loop.Loop) {
 	if m.shared == nil {
-		m.shared = loop.NewShared(len(m.payload) + 2)
+		m.shared = l.NewShared(len(m.payload) + 2)
 		m.shared.Bytes = append(append(m.shared.Bytes, m.payload...), '\r', '\n')
 	}
 }
 
 // release gives up the message's own hold on shared bytes.
-func (m *message) release() {
+func (m *message) release(l *loop.Loop) {
 	if m.shared != nil {
-		m.shared.Release()
+		l.Release(m.shared)
 		m.shared = nil
 	}
 }

@@ -42,6 +42,7 @@ type memKernel struct {
 	sockets []memSocket // use at
 	pollers []*memPoller
 	weighs  atomic.Bool // what answered sockets get is not looked at, only counted
+	stands  atomic.Bool // every other client takes nothing any more
 
 	listener int // the real descriptor
 	dialled  atomic.Int64
@@ -148,6 +149,9 @@ func (k *memKernel) Write(fd int, b []byte) (int, error) {
 	if s == nil {
 		return 0, syscall.EBADF
 	}
+	if k.stands.Load() && k.standing(fd-memFirst) {
+		return 0, syscall.EAGAIN
+	}
 	if k.weighs.Load() && s.done&answered != 0 && s.done&acting == 0 {
 		s.got += uint32(len(b))
 		p.weight.Add(int64(len(b)))
@@ -155,6 +159,11 @@ func (k *memKernel) Write(fd int, b []byte) (int, error) {
 	}
 	k.hear(s, p, fd, b)
 	return len(b), nil
+}
+
+// standing reports whether socket i is one of those that may take nothing.
+func (k *memKernel) standing(i int) bool {
+	return i >= len(k.actors) && (i-len(k.actors))/len(k.pollers)%2 == 0
 }
 
 func (k *memKernel) Writev(fd int, bufs [][]byte) (int, error) {

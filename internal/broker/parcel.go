@@ -19,6 +19,7 @@ type parcel struct {
 	bytes    []byte        // subjects, replies and small payloads
 	groups   []*queueGroup // chosen groups of all entries
 	size     int           // what it counts against the target's share
+	held     int           // what it counts in the budget while it is on its way
 }
 
 // An entry is one message in a parcel. Offsets are into the parcel's bytes; the
@@ -90,7 +91,7 @@ func (p *parcel) append(m *message) *entry {
 	if m.shared != nil {
 		m.shared.Retain(1)
 		e.shared = m.shared
-		p.size += len(m.payload) / sharedWeight
+		p.size += len(m.payload) / p.from.sharedWeight
 	} else {
 		p.bytes = append(p.bytes, m.payload...)
 	}
@@ -100,12 +101,15 @@ func (p *parcel) append(m *message) *entry {
 
 // Post hands this turn's parcels to their loops.
 func (sh *shard) Post() {
+	sh.heedMemory()
 	for id, p := range sh.out {
 		if p == nil {
 			continue
 		}
 		sh.out[id] = nil
 		sh.inFlight[id].Add(int64(p.size))
+		p.held = len(p.bytes) + len(p.entries)*int(unsafe.Sizeof(p.entries[0]))
+		sh.loop.Hold(p.held)
 		if !sh.loop.PostTo(p.to.loop, &p.Letter, len(p.entries)) {
 			p.discard()
 		}
@@ -117,10 +121,11 @@ func (sh *shard) Post() {
 func (p *parcel) discard() {
 	for i := range p.entries {
 		if s := p.entries[i].shared; s != nil {
-			s.Release()
+			p.from.loop.Release(s)
 		}
 	}
 	p.from.inFlight[p.to.id].Add(-int64(p.size))
+	p.from.loop.Hold(-p.held)
 	p.recycle()
 }
 
@@ -133,6 +138,7 @@ func (p *parcel) Deliver(*loop.Loop) {
 	}
 	sh.weighEntries(len(p.entries), sh.loop.Spent()-before)
 	p.from.taken(sh.id, int64(p.size))
+	sh.loop.Hold(-p.held)
 	p.recycle()
 }
 
@@ -175,7 +181,7 @@ func (sh *shard) receiveEntry(p *parcel, e *entry) {
 	if e.wants503 && !delivered {
 		sh.sendBack(e.origin, m.reply, m.subject)
 	}
-	m.release()
+	m.release(sh.loop)
 	sh.loop.Spend(operationWork)
 }
 
@@ -184,7 +190,7 @@ func (p *parcel) recycle() {
 	clear(p.entries)
 	clear(p.groups)
 	p.entries, p.groups, p.bytes = p.entries[:0], p.groups[:0], p.bytes[:0]
-	p.from, p.to, p.size = nil, nil, 0
+	p.from, p.to, p.size, p.held = nil, nil, 0, 0
 	if cap(p.bytes) > parcelKeepMax {
 		p.bytes = nil
 	}

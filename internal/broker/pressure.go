@@ -19,7 +19,7 @@ const (
 	// also what a PING there may have to wait for: about a millisecond.
 	inFlightMax = 1 << 20
 
-	// sharedWeight is how much less a shared byte weighs than a copied one.
+	// sharedWeight is how much less a shared byte weighs than a copied one, as a rule.
 	sharedWeight = 16
 
 	// workWeight is how many bytes a unit of work weighs, about ten nanoseconds: a message to

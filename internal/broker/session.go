@@ -135,7 +135,15 @@ func (s *Session) Opened() {
 		return
 	}
 	s.set(counted, true)
-	sh.loop.WakeAt(&s.conn, sh.loop.Now()+int64(sh.broker.options.PingInterval))
+	s.awaitConnect()
+}
+
+// awaitConnect bounds what the session may cost before it has sent CONNECT. It may stay silent, as nobody
+// has to say who he is yet; the deadline for that is set here, and kept by Tick.
+func (s *Session) awaitConnect() {
+	l := s.shard.loop
+	l.Guard(&s.conn)
+	l.WakeAt(&s.conn, l.Now()+int64(s.shard.broker.options.PingInterval))
 }
 
 // Ended notes that no more input comes.

@@ -26,9 +26,9 @@ type shard struct {
 	log    *logging.Logger
 
 	// Limits, copied here because every delivery looks at them.
-	pendingMax  int
-	pendingSoft int // from here on a publisher is held up
-	trace       bool
+	pendingMax int
+	softLimits [2]int // of pendingSoft: as a rule, and while memory is short
+	trace      bool
 
 	// Any loop. By target: bytes of ours on their way there, and whether
 	// publishers here wait for it to take them.
@@ -60,6 +60,8 @@ type shard struct {
 	expired       []*subscription
 	tornDown      int       // subscriptions of closed sessions taken back
 	out           []*parcel // by target
+	pendingSoft   int       // bytes pending from which a reader's publisher is held up
+	sharedWeight  int       // how much less a shared byte on its way weighs than a copied one
 	congested     loopSet   // targets with no room left
 	parked        []loop.Handle
 	stalled       origin // the publisher elsewhere that was last told to wait
@@ -73,13 +75,15 @@ type shard struct {
 func newShard(b *Broker, l *loop.Loop) *shard {
 	o := b.options
 	n := len(b.global.tables)
-	return &shard{
+	sh := &shard{
 		id: l.ID(), self: 1 << l.ID(), alone: n == 1, broker: b, loop: l, log: b.log,
-		pendingMax: int(o.MaxPending), pendingSoft: int(o.MaxPending / 4 * 3), trace: o.Trace,
+		pendingMax: int(o.MaxPending), softLimits: softLimits(o), trace: o.Trace,
 		inFlight: make([]atomic.Int64, n), waiting: make([]atomic.Bool, n), out: make([]*parcel, n),
 		replyTopics: make([]*topic, 0, 8), contestAt: map[string]int{},
 		seed: uint64(l.ID()+1) * 0x9E3779B97F4A7C15, clients: map[clientInfo]*clientInfo{}, strings: sharedStrings{},
 	}
+	sh.heedMemory()
+	return sh
 }
 
 // Adopt makes the session of a new connection.
@@ -94,8 +98,13 @@ func (sh *shard) Adopt(_ int, remote netip.AddrPort, _ any) (*loop.Conn, loop.Pe
 	return &s.conn, s
 }
 
-// AcceptFailed reports that the system has no room for connections.
+// AcceptFailed reports that the system has no room for connections, or the budget.
 func (sh *shard) AcceptFailed(err error) {
+	if err == loop.ErrCrowded {
+		sh.log.Limited(errorLevel, "crowded", "Client Accept Error: connections that have not sent CONNECT hold all that unfinished input of theirs may take, %d bytes; others wait",
+			sh.broker.budget.Guarded)
+		return
+	}
 	sh.log.Limited(errorLevel, "accept", "Client Accept Error: %v; trying again when a connection closes, and every 100ms", err)
 }
 

@@ -132,10 +132,10 @@ func TestAParcelForAnEndedLoopGivesBackWhatItHolds(t *testing.T) {
 	r.Shutdown(time.Second)
 	sh := r.shards[0] // nobody's any more
 	m := message{account: r.global, subject: []byte("late"), payload: make([]byte, sharedMin)}
-	m.share()
+	m.share(sh.loop)
 	shared := m.shared
 	sh.parcelFor(1).append(&m)
-	m.release()
+	m.release(sh.loop)
 	sh.Post()
 	if shared.Bytes != nil {
 		t.Error("the parcel keeps the shared payload")

@@ -33,6 +33,13 @@ const (
 	// LoopsMax is the most event loops there can be: sets of loops are held
 	// in the bits of one word.
 	LoopsMax = 64
+
+	// MaxPendingTotalMin is the smallest memory budget: below it, what loops gather in one
+	// turn would be more than their share.
+	MaxPendingTotalMin = 16 << 20
+
+	// PayloadsInTotal is how many of the largest payloads the memory budget must have room for.
+	PayloadsInTotal = 8
 )
 
 // A Choice says whether something that not every system can is done.
@@ -72,6 +79,7 @@ type Options struct {
 	MaxConnections        int           // 0: from the limit of descriptors; negative: nobody may connect
 	MaxPayload            int32         // bytes
 	MaxPending            int64         // bytes a connection may owe its reader
+	MaxPendingTotal       int64         // bytes held for all readers and unfinished input; 0: a share of the memory there is
 	MaxSubscriptions      int           // of a connection; 0: any number
 	MaxSubscriptionTokens int           // of a subject, at most 255; 0: any number
 	MaxControlLine        int32         // bytes of a protocol line without its payload
@@ -116,6 +124,9 @@ func (o *Options) Check() error {
 	}
 	if strings.Contains(o.ServerName, " ") {
 		return errors.New("server name cannot contain spaces")
+	}
+	if o.MaxPendingTotal > 0 && PayloadsInTotal*int64(o.MaxPayload) > o.MaxPendingTotal {
+		return fmt.Errorf("max_pending_total (%v) must be %d times max_payload (%v) at least", o.MaxPendingTotal, PayloadsInTotal, o.MaxPayload)
 	}
 	seen := make(map[string]bool)
 	for _, a := range o.Addresses() {

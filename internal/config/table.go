@@ -60,6 +60,7 @@ var limitFlags = []flag{
 			d.MaxPending, err = parseSizeIn(s, 1, math.MaxInt64, DefaultMaxPending)
 			return err
 		}},
+	{[]string{"max_pending_total"}, "size", "Bytes held for all of them together (default: 1/4 of memory)", setMaxPendingTotal},
 	{[]string{"max_subscriptions"}, "number", "Most for a connection (default: unlimited)", setMaxSubscriptions},
 	{[]string{"max_subscription_tokens"}, "number", "Most tokens of its subject, up to 255 (default: unlimited)", setMaxTokens},
 	{[]string{"max_control_line"}, "size", "Longest protocol line without its payload (default: 4KB)",
@@ -173,6 +174,12 @@ func setMaxConnections(d *draft, s string) error {
 		n = -1
 	}
 	d.MaxConnections = int(n)
+	return err
+}
+
+// setMaxPendingTotal leaves 0 for the default, which depends on the machine.
+func setMaxPendingTotal(d *draft, s string) (err error) {
+	d.MaxPendingTotal, err = parseSizeIn(s, MaxPendingTotalMin, math.MaxInt, 0)
 	return err
 }
 

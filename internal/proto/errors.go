@@ -62,6 +62,9 @@ var (
 	ErrAccountConnections = PeerError{"maximum account active connections exceeded", true}
 	// ErrSubscriptions refuses a SUB over a limit; the connection stays.
 	ErrSubscriptions = PeerError{"maximum subscriptions exceeded", false}
+	// ErrUnfinished ends a connection whose unfinished operation takes memory that all need.
+	// nats-server has no such word.
+	ErrUnfinished = PeerError{"maximum unfinished input exceeded", true}
 	// ErrStale ends a connection that did not answer our PINGs.
 	ErrStale = PeerError{"Stale Connection", true}
 

@@ -33,6 +33,10 @@ func (s *server) warn() {
 		s.log.Warnf("max_connections is %d, but the limit of %d open files leaves room for %d: raise it with ulimit -n or LimitNOFILE=",
 			o.MaxConnections, s.descriptors, possible)
 	}
+	if s.memory > 0 && o.MaxPendingTotal > s.memory/2 {
+		s.log.Warnf("max_pending_total is %s, but there are only %s of memory, which connections and subscriptions need as well",
+			megabytes(o.MaxPendingTotal), megabytes(s.memory))
+	}
 	if o.MaxConnections < 0 {
 		s.log.Warnf("max_connections is %d: every client will be refused", o.MaxConnections)
 	}
@@ -43,8 +47,19 @@ func (s *server) banner(f broker.Facts) {
 	s.log.Infof("  Loops:    %d on %s, %d CPUs", f.Loops, f.Poller, runtime.NumCPU())
 	s.log.Infof("  Pinning:  %s", pinning(f))
 	s.log.Infof("  Sending:  %s", s.sending())
+	s.log.Infof("  Memory:   %s for readers and unfinished input, %s", megabytes(s.options.MaxPendingTotal), s.ofMemory())
 	s.log.Infof("  Files:    %d open files allowed, up to %d connections", s.descriptors, max(f.MaxConnections, 0))
 }
+
+// ofMemory says what there is.
+func (s *server) ofMemory() string {
+	if s.memory == 0 {
+		return "of an unknown amount"
+	}
+	return "of " + megabytes(s.memory)
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%d MB", n>>20) }
 
 // sending says what became of --io_uring.
 func (s *server) sending() string {

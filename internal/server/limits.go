@@ -2,9 +2,7 @@ package server
 
 import (
 	"math"
-	"os"
 	"runtime"
-	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 
@@ -26,18 +24,6 @@ const (
 	// whoever wants more says so.
 	connectionsMax = 16 << 20
 )
-
-// heapGrowth is by how many percent of what lives the heap may grow before it is
-// collected. Most of a broker's memory lives as long as its clients: a
-// collection finds little, and at Go's 100 it took a quarter of the cost of a SUB.
-const heapGrowth = 200
-
-// relaxCollector sets the collector's pace, unless the environment does.
-func relaxCollector() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(heapGrowth)
-	}
-}
 
 // raiseDescriptorLimit raises the soft limit of open files to the hard one and
 // returns what is allowed now. A refusal is no error: the limit says it all.

@@ -33,11 +33,13 @@ type server struct {
 	id          broker.Identity
 	log         *logging.Logger
 	signals     chan os.Signal
-	descriptors int // how many may be open
+	descriptors int   // how many may be open
+	memory      int64 // bytes we may use, 0 if unknown
 
-	broker   *broker.Broker
-	profiler *profiler // nil without --profile
-	ports    string    // the ports file that was written, or empty
+	broker    *broker.Broker
+	profiler  *profiler // nil without --profile
+	collector *collector
+	ports     string // the ports file that was written, or empty
 }
 
 // Run is the whole life of the program: args are its arguments without its
@@ -95,7 +97,8 @@ func (s *server) start() bool {
 		return s.fail("Error making the server's identity: %v", err)
 	}
 	s.announce()
-	relaxCollector()
+	s.memory = memoryLimit()
+	s.options.MaxPendingTotal = pendingTotal(s.options, s.memory)
 	s.descriptors = raiseDescriptorLimit()
 	if s.options.MaxConnections == 0 {
 		s.options.MaxConnections = connectionsFor(s.descriptors, descriptorReserve(s.options))
@@ -104,6 +107,7 @@ func (s *server) start() bool {
 	if s.broker, err = broker.New(s.options, s.id, s.log); err != nil {
 		return s.failToListen(err)
 	}
+	s.collector = startCollector(s.broker.Held, s.options.MaxPendingTotal, s.memory)
 	if s.options.ProfilePort != 0 {
 		if s.profiler, err = startProfiler(s.options.ProfilePort); err != nil {
 			return s.fail("error starting profiler: %v", err)
@@ -240,6 +244,9 @@ func (s *server) reopenLog() {
 func (s *server) undo() {
 	if s.broker != nil {
 		s.broker.Shutdown(shutdownWait)
+	}
+	if s.collector != nil {
+		s.collector.stop()
 	}
 	if s.profiler != nil {
 		s.profiler.close()

@@ -1,0 +1,99 @@
+package server
+
+import (
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	// heapGrowth is by how many percent of what lives the heap may grow before it is
+	// collected. Most of a broker's memory lives as long as its clients: a
+	// collection finds little, and at Go's 100 it took a quarter of the cost of a SUB.
+	heapGrowth = 200
+
+	// heldGrowth is the same for what is held for slow readers: bytes without pointers
+	// cost a collection nothing, and three times the budget would not be the budget.
+	heldGrowth = 25
+
+	// What is held counts from heldFree on, or a quarter of the budget: bursts hold some for
+	// moments, and collecting often costs them more than it saves.
+	heldFree      = 64 << 20
+	heldFreeShare = 4
+
+	// growthStep is by how much the pace changes at least: each change stops the world briefly.
+	growthStep = 10
+
+	// paceEvery is how often what is held is looked at.
+	paceEvery = 100 * time.Millisecond
+
+	// limitShare is the part of the memory there is from which on the collector works as much as it
+	// may, in eighths.
+	limitShare = 6
+)
+
+// A collector sets the pace of Go's collector by what is held for slow readers.
+type collector struct {
+	held   func() int
+	growth int   // by default, in percent
+	free   int64 // held bytes that do not count
+	end    chan struct{}
+	ended  sync.WaitGroup
+	sample []metrics.Sample
+}
+
+// startCollector sets a limit of memory and the pace, unless the environment does, and keeps the pace
+// until stop.
+func startCollector(held func() int, total, memory int64) *collector {
+	if os.Getenv("GOMEMLIMIT") == "" && memory > 0 {
+		debug.SetMemoryLimit(memory / 8 * limitShare)
+	}
+	c := &collector{held: held, growth: heapGrowth, free: min(heldFree, total/heldFreeShare), end: make(chan struct{}),
+		sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	if set := os.Getenv("GOGC"); set != "" {
+		n, err := strconv.Atoi(set)
+		if err != nil || n <= heldGrowth { // off, or tighter than we would make it
+			return c
+		}
+		c.growth = n
+	}
+	debug.SetGCPercent(c.growth)
+	c.ended.Go(c.run)
+	return c
+}
+
+func (c *collector) stop() {
+	close(c.end)
+	c.ended.Wait()
+}
+
+func (c *collector) run() {
+	tick := time.NewTicker(paceEvery)
+	defer tick.Stop()
+	now := c.growth
+	for {
+		select {
+		case <-c.end:
+			return
+		case <-tick.C:
+		}
+		metrics.Read(c.sample)
+		want := c.pace(int64(c.held()), int64(c.sample[0].Value.Uint64()))
+		if want-now >= growthStep || now-want >= growthStep {
+			debug.SetGCPercent(want)
+			now = want
+		}
+	}
+}
+
+// pace is by how many percent the heap may grow when held bytes of live ones wait for readers.
+func (c *collector) pace(held, live int64) int {
+	held -= c.free
+	if held <= 0 || live <= 0 {
+		return c.growth
+	}
+	return c.growth - int(int64(c.growth-heldGrowth)*min(held, live)/live)
+}

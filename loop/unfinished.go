@@ -1,0 +1,175 @@
+package loop
+
+import "errors"
+
+// Unfinished input. Whoever has sent half an operation holds memory until the other half comes. So the
+// loop keeps those connections by the age of what they have not finished, and when all
+// loops hold too much of it the oldest go first: an upload that makes progress is young.
+
+// ages is unfinished input by the time at which its operation began.
+type ages struct {
+	oldest, newest *input
+	count, bytes   int
+}
+
+const (
+	// oldestLook is how many of the oldest are looked at for one that holds much.
+	oldestLook = 256
+
+	// guardedRead is how much is read at a time from a guarded connection.
+	guardedRead = 4 << 10
+)
+
+// ErrCrowded is what Host.AcceptFailed is told when accepting waits for guarded connections.
+var ErrCrowded = errors.New("guarded connections hold all they may")
+
+// Guard marks a connection that has not said who it is: little is read of it at a time, what it has
+// not finished is bounded together with that of all like it, and while that is too much
+// nobody else is accepted. Home loop only.
+func (l *Loop) Guard(c *Conn) { c.guarded = true }
+
+// Trust ends Guard. Home loop only.
+func (l *Loop) Trust(c *Conn) {
+	if c.in != nil {
+		l.recount(c.in, 0) // what it keeps when this visit ends is counted anew
+	}
+	c.guarded = false
+}
+
+// age notes what the connection keeps: begun says that another operation is unfinished now than before.
+func (l *Loop) age(c *Conn, begun bool) {
+	in := c.in
+	if begun || c.ready {
+		l.recount(in, 0)
+	}
+	if c.ready { // it waits for us, not we for it
+		return
+	}
+	if in.ages == nil {
+		in.conn, in.since, in.ages = c, l.now, &l.unfinished
+		if c.guarded {
+			in.ages = &l.guarded
+		}
+		in.ages.link(in)
+	}
+	l.recount(in, cap(in.buf)+inputCost)
+}
+
+// recount says what unfinished input takes; what takes nothing is not on a list.
+func (l *Loop) recount(in *input, n int) {
+	if in.ages == nil {
+		return
+	}
+	in.ages.bytes += n - in.counted
+	in.counted = n
+	if n == 0 {
+		in.ages.unlink(in)
+		in.conn, in.ages = nil, nil
+	}
+}
+
+func (a *ages) link(in *input) {
+	in.older, in.newer = a.newest, nil
+	if in.older != nil {
+		in.older.newer = in
+	} else {
+		a.oldest = in
+	}
+	a.newest = in
+	a.count++
+}
+
+func (a *ages) unlink(in *input) {
+	if in.older != nil {
+		in.older.newer = in.newer
+	} else {
+		a.oldest = in.newer
+	}
+	if in.newer != nil {
+		in.newer.older = in.older
+	} else {
+		a.newest = in.older
+	}
+	in.older, in.newer = nil, nil
+	a.count--
+}
+
+// oldestLarge returns the oldest that holds half of the mean at least. Where many old ones hold next to
+// nothing it is the largest of some.
+func (a *ages) oldestLarge() *input {
+	best := a.oldest
+	for in, n := a.oldest, 0; in != nil && n < oldestLook; in, n = in.newer, n+1 {
+		if in.counted > best.counted {
+			best = in
+		}
+		if in.counted*a.count*2 >= a.bytes {
+			return in
+		}
+	}
+	return best
+}
+
+// reclaimInput drops the oldest unfinished input if this loop holds about as much as any.
+func (l *Loop) reclaimInput() progress {
+	most := l.group.budget.most(unfinishedOf)
+	switch {
+	case most == 0:
+		return nothing
+	case int64(l.unfinishedBytes()) < most/8*7:
+		l.wakeOthers(func(p *part) bool { return p.unfinished.Load() == most })
+		return waits
+	}
+	a := &l.unfinished
+	if l.guarded.bytes > a.bytes {
+		a = &l.guarded
+	}
+	in := a.oldestLarge()
+	if in == nil { // it was finished since it was told
+		return nothing
+	}
+	l.dropUnfinished(in.conn)
+	return done
+}
+
+// dropUnfinished ends a connection for what it does not finish, and gives that back at once.
+func (l *Loop) dropUnfinished(c *Conn) {
+	if d, ok := c.peer.(Debtor); ok && c.state == stateOpen {
+		d.Reclaimed(UnfinishedInput, c.in.counted)
+	}
+	l.Close(c)
+	l.dropInput(c)
+}
+
+// clearGuarded drops what guarded connections have not finished for too long, while they hold more than
+// they may, and looks again soon.
+func (l *Loop) clearGuarded() {
+	b := &l.group.budget
+	for range cutSlice {
+		in := l.guarded.oldest
+		_, _, guarded := b.sum()
+		if in == nil || guarded <= b.Guarded || guarded <= 2*b.Guarded && l.now-in.since < guardGrace {
+			break
+		}
+		l.dropUnfinished(in.conn)
+		l.tell()
+	}
+	l.measure()
+	switch {
+	case !b.crowded.Load():
+		l.guardAt = never
+	case l.guardAt == never || l.now >= l.guardAt:
+		l.guardAt = l.now + guardRetry
+		l.wakeOthers(func(p *part) bool { return p.guarded.Load() > 0 })
+	}
+}
+
+// acceptWaits reports whether nobody is accepted because guarded connections hold too much, and
+// sees to it that accepting goes on when that is over.
+func (l *Loop) acceptWaits() bool {
+	if !l.group.budget.crowded.Load() {
+		return false
+	}
+	l.acceptPending, l.acceptAt = false, l.now+guardRetry
+	l.host.AcceptFailed(ErrCrowded)
+	return true
+}
