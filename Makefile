@@ -7,7 +7,7 @@ PORT      ?= 4222
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: build run test long race pipebell invariants lint staticcheck fuzz record microbench figures compare scale million report-test cross conformance cover tidy help
+.PHONY: build run test long race pipebell invariants lint staticcheck fuzz record microbench figures compare scale million report-test cross conformance memory cover tidy help
 
 build: ## build the programs into bin/
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/...
@@ -71,6 +71,9 @@ cross: ## vet and build for every system we support; TARGETS="openbsd/amd64"
 # Never from the test cache, which does not know the broker the tests build.
 conformance: ## real clients and a real nats-server against the broker (a module of its own)
 	cd conformance && $(GO) test -count=1 ./...
+
+memory: ## what stopped readers and unfinished input cost, at full size; PEER=/usr/bin/nats-server
+	cd conformance && GNATSD_EV_MEMORY=1 GNATSD_EV_PEER=$(abspath $(PEER)) $(GO) test -count=1 -v -run Memory .
 
 cover: ## test coverage by function, and cover.out for go tool cover
 	CGO_ENABLED=0 $(GO) test -tags invariants -coverprofile=cover.out ./... && $(GO) tool cover -func=cover.out | tail -n 40
