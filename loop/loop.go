@@ -41,6 +41,8 @@ type Loop struct {
 	mail      mailbox
 	state     tenancy
 	connCount atomic.Int64 // connections here or on their way
+	shown     shown
+	lag       lag
 
 	// Home loop only.
 	now        int64
@@ -61,6 +63,10 @@ type Loop struct {
 	awaited    int64 // until when its thread waits at the latest
 	wantTurn   bool  // something was posted to ourselves
 	goroutine  uint64
+	opened     int64 // connections, ever
+	turns      int64
+	loans      int64 // turns that other loops' threads did
+	letters    int64
 
 	// Home loop only: output.
 	current       *Block
@@ -120,6 +126,7 @@ func newLoop(g *Group, id int) (*Loop, error) {
 		compactAt: g.config.HeldMax,
 	}
 	l.now = l.kernel.Now()
+	l.lag.looked = l.now
 	l.wheel.tick = l.now >> tickBits
 	l.nextBlock(blockSize)
 	return l, nil
@@ -176,5 +183,6 @@ func (l *Loop) main(cpu int, ready func()) {
 	}
 	l.openBatch()
 	ready()
+	l.lag.looked = l.kernel.Now()
 	l.run()
 }

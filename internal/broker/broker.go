@@ -56,11 +56,8 @@ type Broker struct {
 	greetingMax int
 
 	// Any goroutine.
-	clientIDs     atomic.Uint64
-	sessions      atomic.Int64 // admitted and not closed
-	slowConsumers atomic.Uint64
-	stale         atomic.Uint64
-	stalled       atomic.Int64 // nanoseconds that publishers waited for slow subscribers
+	clientIDs atomic.Uint64
+	sessions  atomic.Int64 // admitted and not closed
 }
 
 // New builds a broker and binds its listeners; nothing is accepted before Start.

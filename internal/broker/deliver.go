@@ -41,7 +41,9 @@ func (sh *shard) deliver(tp *topic, m *message) (delivered bool) {
 func (sh *shard) deliverSet(s *set, m *message) {
 	s.delivered++
 	head, body := sh.encode(m, s.sid, s.headers)
-	for _, c := range sh.loop.Fanout(s.conns, head, body, sh.pendingSoft) {
+	sent, over := sh.loop.Fanout(s.conns, head, body, sh.pendingSoft)
+	sh.delivered(m, s.headers, sent)
+	for _, c := range over {
 		sh.overloaded(c, m)
 	}
 	if sh.trace {
@@ -49,6 +51,16 @@ func (sh *shard) deliverSet(s *set, m *message) {
 			sub.session.traceDelivery(m, sub.sid)
 		}
 	}
+}
+
+// delivered counts a message that was handed to so many subscribers.
+func (sh *shard) delivered(m *message, headers bool, subscribers int) {
+	size := len(m.payload)
+	if !headers {
+		size -= m.header
+	}
+	sh.counts[countOutMsgs] += int64(subscribers)
+	sh.counts[countOutBytes] += int64(size * subscribers)
 }
 
 // open reports whether a member still listens; as a rule the first one does.
@@ -72,6 +84,7 @@ func (sh *shard) deliverOne(sub *subscription, m *message) bool {
 	}
 	sub.delivered++
 	head, body := sh.encode(m, sub.sid, s.has(takesHeaders))
+	sh.delivered(m, s.has(takesHeaders), 1)
 	sh.loop.Send(&s.conn, head)
 	if body.Len() > 0 {
 		sh.loop.Send(&s.conn, body)

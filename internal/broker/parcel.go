@@ -98,7 +98,8 @@ func (p *parcel) append(m *message) *entry {
 	return e
 }
 
-// Post hands this turn's parcels to their loops.
+// Post hands this turn's parcels to their loops, and shows what the shard has counted:
+// nothing is counted between here and the next turn.
 func (sh *shard) Post() {
 	for id, p := range sh.out {
 		if p == nil {
@@ -110,6 +111,7 @@ func (sh *shard) Post() {
 			p.discard()
 		}
 	}
+	sh.show()
 }
 
 // discard gives back what a parcel holds that nobody will open: at the end of all loops
@@ -132,6 +134,8 @@ func (p *parcel) Deliver(*loop.Loop) {
 		sh.receiveEntry(p, &p.entries[i])
 	}
 	sh.weighEntries(len(p.entries), sh.loop.Spent()-before)
+	sh.counts[countParcels]++
+	sh.counts[countParcelMsgs] += int64(len(p.entries))
 	p.from.taken(sh.id, int64(p.size))
 	p.recycle()
 }
