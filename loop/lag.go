@@ -19,7 +19,7 @@ const (
 )
 
 // A Lag is the longest times between two looks of a loop at its sockets. A turn that
-// has not ended is not among them: see Standstill.
+// has not ended is not among them: see Stuck.
 type Lag struct {
 	Second time.Duration // that ended in this second or the one before
 	Minute time.Duration // in the last minute

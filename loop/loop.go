@@ -43,6 +43,11 @@ type Loop struct {
 	connCount atomic.Int64 // connections here or on their way
 	shown     shown
 	lag       lag
+	own       Count // the number of its goroutine
+
+	// Written by the watchdog, read by any.
+	stuckTimes Count
+	stuckSince Count // kernel time, 0 while it turns
 
 	// Home loop only.
 	now        int64
@@ -178,6 +183,7 @@ func (l *Loop) main(cpu int, ready func()) {
 	if invariant.Enabled {
 		l.goroutine = invariant.GoroutineID()
 	}
+	l.own.Set(int64(invariant.GoroutineID()))
 	for _, ln := range l.listeners {
 		ln.pending, l.acceptPending = true, true
 	}

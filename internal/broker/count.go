@@ -1,6 +1,10 @@
 package broker
 
-import "gnatsd-ev/loop"
+import (
+	"time"
+
+	"gnatsd-ev/loop"
+)
 
 // Counts. A shard counts in plain integers, which only its loop touches, and shows them
 // when it posts, once a turn.
@@ -59,13 +63,15 @@ type LoopStats struct {
 	OutMsgs       int64 // messages handed to its subscribers
 	OutBytes      int64 // their headers and payloads
 	Subscriptions int64
-	SlowPending   int64 // sessions cut at max_pending
-	SlowDeadline  int64 // sessions cut at the write deadline
-	Stale         int64 // sessions cut for unanswered PINGs
-	Stalls        int64 // times a publisher was held up for a slow subscriber
-	StalledFor    int64 // nanoseconds they were, together
-	Parcels       int64 // taken from other loops
-	ParcelMsgs    int64 // messages in them
+	SlowPending   int64         // sessions cut at max_pending
+	SlowDeadline  int64         // sessions cut at the write deadline
+	Stale         int64         // sessions cut for unanswered PINGs
+	Stalls        int64         // times a publisher was held up for a slow subscriber
+	StalledFor    int64         // nanoseconds they were, together
+	Parcels       int64         // taken from other loops
+	ParcelMsgs    int64         // messages in them
+	Stuck         int64         // times it did not turn for a second
+	StuckFor      time.Duration // and for how long by now, 0 while it turns
 }
 
 // Stats reads what the loops have shown; it disturbs none of them. Any goroutine.
@@ -79,6 +85,7 @@ func (b *Broker) Stats() Stats {
 
 func (sh *shard) stats() LoopStats {
 	of := func(c counter) int64 { return sh.shown.counts[c].Load() }
+	stuck, since := sh.loop.Stuck()
 	return LoopStats{
 		Tally: sh.loop.Tally(), Lag: sh.loop.Lag(),
 		InMsgs: of(countInMsgs), InBytes: of(countInBytes), OutMsgs: of(countOutMsgs), OutBytes: of(countOutBytes),
@@ -86,5 +93,6 @@ func (sh *shard) stats() LoopStats {
 		SlowPending:   of(countSlowPending), SlowDeadline: of(countSlowDeadline), Stale: of(countStale),
 		Stalls: of(countStalls), StalledFor: of(countStalledFor),
 		Parcels: of(countParcels), ParcelMsgs: of(countParcelMsgs),
+		Stuck: stuck, StuckFor: since,
 	}
 }

@@ -42,7 +42,7 @@ func (sh *shard) deliverSet(s *set, m *message) {
 	s.delivered++
 	head, body := sh.encode(m, s.sid, s.headers)
 	sent, over := sh.loop.Fanout(s.conns, head, body, sh.pendingSoft)
-	sh.delivered(m, s.headers, sent)
+	sh.delivered(m, sent)
 	for _, c := range over {
 		sh.overloaded(c, m)
 	}
@@ -53,14 +53,11 @@ func (sh *shard) deliverSet(s *set, m *message) {
 	}
 }
 
-// delivered counts a message that was handed to so many subscribers.
-func (sh *shard) delivered(m *message, headers bool, subscribers int) {
-	size := len(m.payload)
-	if !headers {
-		size -= m.header
-	}
+// delivered counts a message that was handed to so many subscribers; its headers as well where
+// they are taken off, as nats-server does.
+func (sh *shard) delivered(m *message, subscribers int) {
 	sh.counts[countOutMsgs] += int64(subscribers)
-	sh.counts[countOutBytes] += int64(size * subscribers)
+	sh.counts[countOutBytes] += int64(len(m.payload) * subscribers)
 }
 
 // open reports whether a member still listens; as a rule the first one does.
@@ -84,7 +81,7 @@ func (sh *shard) deliverOne(sub *subscription, m *message) bool {
 	}
 	sub.delivered++
 	head, body := sh.encode(m, sub.sid, s.has(takesHeaders))
-	sh.delivered(m, s.has(takesHeaders), 1)
+	sh.delivered(m, 1)
 	sh.loop.Send(&s.conn, head)
 	if body.Len() > 0 {
 		sh.loop.Send(&s.conn, body)

@@ -79,7 +79,7 @@ func TestPublisherDoesNotWaitForAStoppedSubscriber(t *testing.T) {
 		before := r.count(countStalledFor)
 		beside := took(more)
 		t.Logf("alone %v, beside %v: %.0f %% of the rate", alone, beside, 100*alone.Seconds()/beside.Seconds())
-		if d := time.Duration(r.count(countStalledFor)-before); d > 0 {
+		if d := time.Duration(r.count(countStalledFor) - before); d > 0 {
 			t.Errorf("the publisher waited %v for a subscriber that is stopped", d)
 		}
 		stopped.conn.Close()
