@@ -49,6 +49,7 @@ type Process struct {
 	exited  chan struct{} // closed when cmd has ended; err is set by then
 	err     error
 	address string
+	monitor string
 	output  *lockedBuffer
 
 	stopOnce sync.Once
@@ -111,7 +112,8 @@ func (p *Process) awaitPorts(dir, base string) error {
 
 func (p *Process) readPorts(path, base string) error {
 	var ports struct {
-		Nats []string `json:"nats"`
+		Nats       []string `json:"nats"`
+		Monitoring []string `json:"monitoring"`
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -128,11 +130,17 @@ func (p *Process) readPorts(path, base string) error {
 		return err
 	}
 	p.address = strings.TrimPrefix(ports.Nats[0], "nats://")
+	if len(ports.Monitoring) > 0 {
+		p.monitor = strings.TrimPrefix(ports.Monitoring[0], "http://")
+	}
 	return nil
 }
 
 // Address is the host and port clients connect to.
 func (p *Process) Address() string { return p.address }
+
+// Monitor is the host and port of its monitor, if it was given an http_port.
+func (p *Process) Monitor() string { return p.monitor }
 
 // Dial opens a connection to the broker.
 func (p *Process) Dial() (net.Conn, error) { return net.Dial("tcp", p.address) }
