@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -57,7 +58,9 @@ func Start(t testing.TB, s Setting) *Broker {
 	t.Helper()
 	b := &Broker{setting: s, binary: binaryOf(t, s.Real)}
 	b.start(t)
+	stop := b.progress()
 	t.Cleanup(func() {
+		stop()
 		if err := b.Stop(); err != nil {
 			t.Errorf("%s: %v", s.Name(), err)
 		}
@@ -85,6 +88,34 @@ func (b *Broker) start(t testing.TB) {
 		t.Fatal(err)
 	}
 	b.Process = p
+}
+
+// progressEvery is how often a long test says that it is on its way.
+const progressEvery = 10 * time.Second
+
+// progress prints now and then what the broker uses, in long forms, until it is stopped.
+func (b *Broker) progress() (stop func()) {
+	if !Long() {
+		return func() {}
+	}
+	ticker, done, start := time.NewTicker(progressEvery), make(chan struct{}), time.Now()
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+			}
+			if u, err := b.usage(); err == nil {
+				fmt.Fprintf(os.Stderr, "  %s: %.0f s, %.1f MB, %.1f s of processor, %d descriptors\n",
+					b.setting.Name(), time.Since(start).Seconds(), u.ResidentMB, u.CPU.Seconds(), u.Descriptors)
+			}
+		}
+	}()
+	return func() {
+		ticker.Stop()
+		close(done)
+	}
 }
 
 // configuration writes options down as a file for nats-server.
@@ -138,45 +169,41 @@ type Usage struct {
 // Usage reads what the broker uses from /proc.
 func (b *Broker) Usage(t testing.TB) Usage {
 	t.Helper()
-	cpu, err := b.CPU()
+	u, err := b.usage()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return u
+}
+
+func (b *Broker) usage() (u Usage, err error) {
+	if u.CPU, err = b.CPU(); err != nil {
+		return u, err
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.Pid))
 	if err != nil {
-		t.Fatal(err)
+		return u, err
 	}
-	return Usage{
-		CPU:         cpu,
-		ResidentMB:  statusNumber(t, string(status), "VmRSS:") / 1024,
-		PeakMB:      statusNumber(t, string(status), "VmHWM:") / 1024,
-		Threads:     int(statusNumber(t, string(status), "Threads:")),
-		Descriptors: entries(t, b.Pid, "fd"),
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", b.Pid))
+	if err != nil {
+		return u, err
 	}
+	u.ResidentMB = statusNumber(string(status), "VmRSS:") / 1024
+	u.PeakMB = statusNumber(string(status), "VmHWM:") / 1024
+	u.Threads = int(statusNumber(string(status), "Threads:"))
+	u.Descriptors = len(open)
+	return u, nil
 }
 
 // statusNumber is the number behind a key of /proc's status.
-func statusNumber(t testing.TB, status, key string) float64 {
-	t.Helper()
-	_, rest, found := strings.Cut(status, key)
-	words := strings.Fields(rest)
-	if !found || len(words) == 0 {
-		t.Fatalf("no %s in /proc", key)
+func statusNumber(status, key string) float64 {
+	_, rest, _ := strings.Cut(status, key)
+	if words := strings.Fields(rest); len(words) > 0 {
+		if n, err := strconv.ParseFloat(words[0], 64); err == nil {
+			return n
+		}
 	}
-	n, err := strconv.ParseFloat(words[0], 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-func entries(t testing.TB, pid int, of string) int {
-	t.Helper()
-	all, err := os.ReadDir(fmt.Sprintf("/proc/%d/%s", pid, of))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(all)
+	return math.NaN()
 }
 
 // Main is the body of TestMain of a package that uses this one.

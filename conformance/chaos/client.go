@@ -38,16 +38,21 @@ func Dial(address string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{Conn: conn, in: bufio.NewReaderSize(conn, 64<<10)}
+	c, err := newClient(conn, 64<<10)
+	if err != nil {
+		conn.Close()
+	}
+	return c, err
+}
+
+// newClient introduces itself on a connection.
+func newClient(conn net.Conn, buffer int) (*Client, error) {
+	c := &Client{Conn: conn, in: bufio.NewReaderSize(conn, buffer)}
 	if err := c.Send(connectLine); err != nil {
-		conn.Close()
 		return nil, err
 	}
-	if _, err := c.Ping(); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return c, nil
+	_, err := c.Ping()
+	return c, err
 }
 
 // MustDial is Dial for a test, which closes the client when it ends.

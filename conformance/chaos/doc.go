@@ -2,7 +2,7 @@
 // what their clients get.
 //
 // A test starts a Broker (ours, or nats-server beside it), connects a Swarm of
-// subscribers that one thread serves on epoll, and Publishers that stamp each
+// subscribers that one goroutine serves on epoll, and Publishers that stamp each
 // payload with publisher, number, length and checksum. What the swarm makes of
 // them is a Tally: lost, late, altered, foreign. A Crowd is a swarm in a process of its own,
 // which can be stopped, continued and killed by signals. A Probe measures round

@@ -41,11 +41,10 @@ func (m *member) send(text string) {
 
 // receive reads what there is, up to a buffer.
 func (m *member) receive(buf []byte) {
-	kept := copy(buf, m.part)
-	if len(buf)-kept < readBuffer/2 { // a large message
-		buf = append(make([]byte, 0, 2*kept+readBuffer), buf[:kept]...)
-		buf = buf[:cap(buf)]
+	if len(m.part) > len(buf)/2 { // a large message
+		buf = make([]byte, 2*len(m.part)+len(buf))
 	}
+	kept := copy(buf, m.part)
 	n, err := syscall.Read(m.fd, buf[kept:])
 	switch {
 	case err == syscall.EAGAIN || err == syscall.EINTR:

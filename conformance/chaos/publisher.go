@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -135,8 +136,8 @@ type Plan struct {
 	For     time.Duration // 0 is no limit
 	Count   uint64        // messages; 0 is no limit
 	Pieces  bool          // writes are cut anywhere
-	// Window is how many messages the slowest view of readers may be behind:
-	// Behind returns it. 0 looks at nobody.
+	// Window is how many messages readers may be behind, which Behind returns.
+	// 0 looks at nobody.
 	Window uint64
 	Behind func() uint64
 	Stop   <-chan struct{} // ends it early; nil never does
@@ -150,15 +151,21 @@ func Always(subject string) func(*rand.Rand) string {
 // Bytes is a Plan's only size.
 func Bytes(n int) func(*rand.Rand) int { return func(*rand.Rand) int { return n } }
 
-// Between is sizes from least to most, small ones as often as large ones by
-// orders of magnitude.
+// Between is sizes from least to most, each order of magnitude as often as another.
 func Between(least, most int) func(*rand.Rand) int {
 	return func(r *rand.Rand) int {
-		span := most
-		for span > least && r.IntN(2) == 0 {
-			span /= 4
+		ratio := float64(most) / float64(least)
+		return min(most, int(float64(least)*math.Pow(ratio, r.Float64())+0.5))
+	}
+}
+
+// Rarely is sizes that once in so many are of another kind.
+func Rarely(once int, rare, often func(*rand.Rand) int) func(*rand.Rand) int {
+	return func(r *rand.Rand) int {
+		if r.IntN(once) == 0 {
+			return rare(r)
 		}
-		return least + r.IntN(max(span-least, 0)+1)
+		return often(r)
 	}
 }
 
@@ -169,6 +176,7 @@ const pace = time.Millisecond
 func (p *Publisher) Run(plan Plan) error {
 	r := rand.New(rand.NewPCG(uint64(p.ID), 1))
 	start, first := time.Now(), p.Sent()
+	moved := start // when the window was not closed
 	for {
 		now := time.Since(start)
 		select {
@@ -186,8 +194,14 @@ func (p *Publisher) Run(plan Plan) error {
 			due := uint64(float64(plan.Rate) * now.Seconds())
 			n = due - min(due, p.Sent()-first)
 		}
-		if plan.Window > 0 && p.Sent()+n > p.Sent()-min(p.Sent(), plan.Behind())+plan.Window {
-			n = 0
+		if plan.Window > 0 {
+			room := plan.Window - min(plan.Window, plan.Behind())
+			if room > 0 {
+				moved = time.Now()
+			} else if time.Since(moved) > Patience {
+				return fmt.Errorf("publisher %d: readers have not moved for %v", p.ID, Patience)
+			}
+			n = min(n, room)
 		}
 		for range n {
 			if plan.Count > 0 && p.Sent()-first >= plan.Count {

@@ -3,7 +3,6 @@ package chaos
 import (
 	"fmt"
 	"net/netip"
-	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,6 +20,9 @@ type Subscription struct {
 	From []uint16
 	// Joins says that publishers may have begun: the first number that comes is right.
 	Joins bool
+	// ReceiveBuffer is what the kernel keeps for who does not read, in bytes; 0 leaves
+	// that to it. Then a broker may be rid of many megabytes.
+	ReceiveBuffer int
 	// Ledger of the queue group, nil for none.
 	Ledger *Ledger `json:"-"`
 }
@@ -31,7 +33,7 @@ const (
 	eventsMax    = 256
 )
 
-// A Swarm is many verifying subscribers on one thread. Its lock guards all of it.
+// A Swarm is many verifying subscribers that one goroutine serves. Its lock guards all of it.
 type Swarm struct {
 	to     netip.AddrPort
 	poller int
@@ -89,9 +91,8 @@ func (s *Swarm) Close() {
 	syscall.Close(s.poller)
 }
 
-// serve is the swarm's thread.
+// serve handles what comes.
 func (s *Swarm) serve() {
-	runtime.LockOSThread()
 	buf := make([]byte, readBuffer)
 	events := make([]syscall.EpollEvent, eventsMax)
 	const look = 20 // milliseconds until it sees that it is closed
@@ -131,7 +132,7 @@ func (s *Swarm) join(count int, sub Subscription) error {
 		line = "SUB " + sub.Subject + " " + sub.Queue + " 1\r\n"
 	}
 	for range count {
-		fd, err := dial(s.to)
+		fd, err := dial(s.to, sub.ReceiveBuffer)
 		if err != nil {
 			return err
 		}
@@ -210,14 +211,15 @@ func (s *Swarm) Tally() Tally {
 }
 
 // Missing is how many messages of a publisher that has sent so many have not come
-// to members that are still connected; those that gaps are counted for are among them.
+// to members that are still connected; those that gaps are counted for are among them,
+// those before the first one of who joined in the middle are not.
 func (s *Swarm) Missing(publisher uint16, sent uint64) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := uint64(0)
 	for _, m := range s.members {
-		if b := m.book(publisher); b != nil && !m.over && !m.queue && sent > b.got {
-			n += sent - b.got
+		if b := m.book(publisher); b != nil && !m.over && !m.queue && !b.open && sent > b.first+b.got {
+			n += sent - b.first - b.got
 		}
 	}
 	return n
@@ -248,13 +250,18 @@ func (s *Swarm) Got() []uint64 {
 	return all
 }
 
-// Behind returns how far the average member is behind a publisher's sent messages.
-func (s *Swarm) Behind(p *Publisher) func() uint64 {
+// Behind returns how many messages of the publishers the average member has not
+// had, if all members get all of them.
+func (s *Swarm) Behind(publishers ...*Publisher) func() uint64 {
 	return func() uint64 {
 		s.mu.Lock()
-		defer s.mu.Unlock()
 		have := s.tally.Delivered / uint64(max(1, len(s.members)))
-		return p.Sent() - min(p.Sent(), have)
+		s.mu.Unlock()
+		sent := uint64(0)
+		for _, p := range publishers {
+			sent += p.Sent()
+		}
+		return sent - min(sent, have)
 	}
 }
 
@@ -289,6 +296,19 @@ func (s *Swarm) pause(from, to int, paused bool) {
 	}
 }
 
+// Sip has paused members from up to, not including, to read n bytes each, or a whole
+// message if it is larger.
+func (s *Swarm) Sip(from, to, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	buf := make([]byte, n)
+	for _, m := range s.members[from:to] {
+		if !m.over && m.paused {
+			m.receive(buf)
+		}
+	}
+}
+
 // Leave closes members from up to, not including, to; with a reset if abrupt. They
 // are not counted as ended.
 func (s *Swarm) Leave(from, to int, abrupt bool) {
@@ -303,10 +323,14 @@ func (s *Swarm) Leave(from, to int, abrupt bool) {
 }
 
 // dial connects a non-blocking socket.
-func dial(to netip.AddrPort) (int, error) {
+func dial(to netip.AddrPort, receiveBuffer int) (int, error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("socket for a subscriber: %w", err)
+	}
+	if receiveBuffer > 0 {
+		// Before the connection is made, or the window is announced already.
+		_ = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, receiveBuffer) // any size is taken
 	}
 	err = syscall.Connect(fd, &syscall.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()})
 	if err == nil {

@@ -30,7 +30,8 @@ func (t Tally) String() string {
 // A book is one publisher as one subscriber sees it: the number that is due next.
 type book struct {
 	publisher uint16
-	open      bool // the first number that comes is the first there is
+	open      bool   // the first number that comes is right
+	first     uint64 // the number it began with
 	next      uint64
 	got       uint64
 }
@@ -40,7 +41,7 @@ func (b *book) enter(number uint64, t *Tally) {
 	b.got++
 	switch {
 	case b.open:
-		b.open = false
+		b.open, b.first = false, number
 		b.next = number + 1
 	case number == b.next:
 		b.next++
