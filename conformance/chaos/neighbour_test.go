@@ -17,7 +17,7 @@ func rate(from *Publisher, d time.Duration) float64 {
 // T14: a subscriber that reads too slowly on each loop: the publisher at full speed
 // keeps its speed, others lose nothing and a quiet client is answered soon.
 func TestSlowSubscriberOnEachLoopHoldsNobodyUp(t *testing.T) {
-	const members, slow = 10, 4
+	const members, lagging = 10, 4
 	length := Scale(400*time.Millisecond, 10*time.Second)
 	onEach(t, append(beside(), Setting{Loops: 4}), func(t *testing.T, s Setting) {
 		b := Start(t, s)
@@ -29,11 +29,11 @@ func TestSlowSubscriberOnEachLoopHoldsNobodyUp(t *testing.T) {
 		probe := StartProbe(t, b.Address())
 		before := rate(from, length)
 		quiet := probe.End(t)
-		behind := startLaggards(t, b, slow, Subscription{Subject: "flood", From: []uint16{1}})
+		behind := startLaggards(t, b, lagging, Subscription{Subject: "flood", From: []uint16{1}})
 		probe = StartProbe(t, b.Address())
 		beside := rate(from, length)
 		busy := probe.End(t)
-		cut := behind.end(t)
+		slow := behind.end(t)
 		after := rate(from, length)
 		end()
 		others.Settle(t)
@@ -44,7 +44,7 @@ func TestSlowSubscriberOnEachLoopHoldsNobodyUp(t *testing.T) {
 			Judge(t, lag < 5, "p99 of a quiet PING is %.2f ms", lag)
 		}
 		Report(t, "T14", "one slow subscriber a loop beside a publisher at full speed", s.Name(), Figures{
-			"slow": slow, "slow_cut": cut, "per_second_before": int(before), "per_second_beside": int(beside), "per_second_after": int(after),
+			"slow": slow, "slow_cut": slowConsumers(b), "per_second_before": int(before), "per_second_beside": int(beside), "per_second_after": int(after),
 			"share": share, "ping_p99_before_ms": Milliseconds(quiet, 99), "ping_p99_beside_ms": lag,
 			"lost_by_others": others.Missing(1, from.Sent()), "peak_mb": b.Usage(t).PeakMB,
 		})
@@ -54,23 +54,23 @@ func TestSlowSubscriberOnEachLoopHoldsNobodyUp(t *testing.T) {
 // T15: publishers flood subscribers of which none keeps up: memory stays bounded and
 // quiet clients are answered.
 func TestFloodLeavesMemoryBoundedAndQuietClientsAnswered(t *testing.T) {
-	const publishers, slow, pendingMax = 2, 10, 16 << 20
-	length := Scale(time.Second, 60*time.Second)
+	const publishers, lagging, pendingMax = 2, 10, 16 << 20
+	length := Scale(time.Second, 30*time.Second)
 	onEach(t, append(beside(), Setting{Loops: 4}), func(t *testing.T, s Setting) {
 		s.Options = transcript.Options{"max_pending": "16777216"}
 		b := Start(t, s)
 		base := b.Usage(t).ResidentMB
 		from, numbers := newPublishers(t, b, publishers)
-		behind := startLaggards(t, b, slow, Subscription{Subject: "flood", From: numbers})
+		behind := startLaggards(t, b, lagging, Subscription{Subject: "flood", From: numbers})
 		probe := StartProbe(t, b.Address())
 		run(t, from, func(int) Plan { return Plan{Subject: Always("flood"), Size: Between(StampSize, 16<<10), For: length} })
 		times := probe.End(t)
 		sent := from[0].Sent() + from[1].Sent()
 		had := behind.swarm.Tally().Delivered
-		cut := behind.end(t)
+		slow := behind.end(t)
 		// Each subscriber may be owed max_pending, each loop may hold 32 MB that
 		// are wanted in part; as much again is garbage that is not collected yet.
-		peak, bound := b.Usage(t).PeakMB, base+2*float64(slow*pendingMax>>20+4*32)
+		peak, bound := b.Usage(t).PeakMB, base+2*float64(lagging*pendingMax>>20+4*32)
 		if !s.Real {
 			if peak > bound {
 				t.Errorf("resident with %.0f MB, more than %.0f", peak, bound)
@@ -78,7 +78,7 @@ func TestFloodLeavesMemoryBoundedAndQuietClientsAnswered(t *testing.T) {
 			Judge(t, Milliseconds(times, 99) < 100, "p99 of a quiet PING is %.2f ms", Milliseconds(times, 99))
 		}
 		Report(t, "T15", "flood beyond what subscribers drain: memory bounded, PING answered", s.Name(), Figures{
-			"published": sent, "drained_share": float64(had) / float64(sent*slow), "cut": cut, "peak_mb": peak, "bound_mb": bound,
+			"published": sent, "drained_share": float64(had) / float64(sent*lagging), "slow": slow, "slow_cut": slowConsumers(b), "peak_mb": peak, "bound_mb": bound,
 			"ping_p50_ms": Milliseconds(times, 50), "ping_p99_ms": Milliseconds(times, 99), "ping_max_ms": Milliseconds(times, 100),
 		})
 	})

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -107,7 +108,11 @@ func (s *Swarm) serve() {
 			return
 		}
 		for _, e := range events[:max(n, 0)] {
-			if m := s.byFD[e.Fd]; m != nil && !m.paused {
+			switch m := s.byFD[e.Fd]; {
+			case m == nil: // ended by the same batch
+			case m.paused:
+				m.end(errors.New("ended by the broker while it did not read"))
+			default:
 				m.receive(buf)
 			}
 		}
@@ -144,7 +149,7 @@ func (s *Swarm) join(count int, sub Subscription) error {
 		s.members = append(s.members, m)
 		s.byFD[int32(fd)] = m
 		m.ask(connectLine + line)
-		err = s.watch(m)
+		err = s.watch(m, syscall.EPOLL_CTL_ADD)
 		s.mu.Unlock()
 		if err != nil {
 			return err
@@ -156,10 +161,14 @@ func (s *Swarm) join(count int, sub Subscription) error {
 	return s.waitUntil(func() bool { return s.waiting == 0 })
 }
 
-// watch has the poller tell of a member.
-func (s *Swarm) watch(m *member) error {
-	return syscall.EpollCtl(s.poller, syscall.EPOLL_CTL_ADD, m.fd,
-		&syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP, Fd: int32(m.fd)})
+// watch has the poller tell of what comes to a member; of nothing but its end while it
+// is paused.
+func (s *Swarm) watch(m *member, op int) error {
+	events := uint32(syscall.EPOLLIN | syscall.EPOLLRDHUP)
+	if m.paused {
+		events = syscall.EPOLLRDHUP
+	}
+	return syscall.EpollCtl(s.poller, op, m.fd, &syscall.EpollEvent{Events: events, Fd: int32(m.fd)})
 }
 
 // waitUntil waits as long as members still get something.
@@ -288,9 +297,7 @@ func (s *Swarm) pause(from, to int, paused bool) {
 			continue
 		}
 		m.paused = paused
-		if paused {
-			_ = syscall.EpollCtl(s.poller, syscall.EPOLL_CTL_DEL, m.fd, nil) // it is watched
-		} else if err := s.watch(m); err != nil {
+		if err := s.watch(m, syscall.EPOLL_CTL_MOD); err != nil {
 			m.end(err)
 		}
 	}
