@@ -36,6 +36,7 @@ func TestPongIsABarrierBetweenLoops(t *testing.T) {
 	const pairs = 8
 	each := Scale(150, 100_000/pairs)
 	onEach(t, ours, func(t *testing.T, s Setting) {
+		s.Options = patient
 		b := Start(t, s)
 		traffic(t, b)
 		var missed, further, doubled atomic.Int64
@@ -108,6 +109,7 @@ func TestAutoUnsubscribeDeliversExactly(t *testing.T) {
 	const publishers = 8
 	trials := Scale(200, 10_000)
 	onEach(t, ours, func(t *testing.T, s Setting) {
+		s.Options = patient
 		b := Start(t, s)
 		traffic(t, b)
 		var from []*Client

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"gnatsd-ev/internal/transcript"
 )
 
 func TestMain(m *testing.M) { os.Exit(Main(m)) }
@@ -20,6 +22,10 @@ func beside() []Setting {
 	}
 	return []Setting{{}}
 }
+
+// patient brokers do not cut readers because the test's own process got no processor for
+// a while: machines that run tests are busy.
+var patient = transcript.Options{"write_deadline": "60s"}
 
 // onEach runs a test on brokers, one after the other.
 func onEach(t *testing.T, settings []Setting, test func(t *testing.T, s Setting)) {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ func TestSlowSubscriberOnEachLoopHoldsNobodyUp(t *testing.T) {
 	const members, lagging = 10, 4
 	length := Scale(400*time.Millisecond, 6*time.Second)
 	onEach(t, append(beside(), Setting{Loops: 4}), func(t *testing.T, s Setting) {
+		s.Options = patient
 		b := Start(t, s)
 		others := NewSwarm(t, b.Address())
 		others.Join(t, members, Subscription{Subject: "flood", From: []uint16{1}})
@@ -57,7 +59,7 @@ func TestFloodLeavesMemoryBoundedAndQuietClientsAnswered(t *testing.T) {
 	const publishers, lagging, pendingMax = 2, 10, 16 << 20
 	length := Scale(time.Second, 12*time.Second)
 	onEach(t, append(beside(), Setting{Loops: 4}), func(t *testing.T, s Setting) {
-		s.Options = transcript.Options{"max_pending": "16777216"}
+		s.Options = transcript.Options{"max_pending": strconv.Itoa(pendingMax)}
 		b := Start(t, s)
 		base := b.Usage(t).ResidentMB
 		from, numbers := newPublishers(t, b, publishers)
@@ -93,6 +95,7 @@ func TestLargeMessagesDoNotHoldUpSmallOnes(t *testing.T) {
 		settings = append(settings, Setting{Real: true})
 	}
 	onEach(t, settings, func(t *testing.T, s Setting) {
+		s.Options = patient
 		b := Start(t, s)
 		small, large := NewSwarm(t, b.Address()), NewSwarm(t, b.Address())
 		small.Join(t, members, Subscription{Subject: "small", From: []uint16{1}})

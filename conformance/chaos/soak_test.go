@@ -25,6 +25,7 @@ func TestSoakGrowsNothing(t *testing.T) {
 	}
 	members := Scale(200, 2000)
 	onEach(t, []Setting{{}}, func(t *testing.T, s Setting) {
+		s.Options = patient
 		b := Start(t, s)
 		crowd, from := NewSwarm(t, b.Address()), NewPublisher(t, b.Address(), 1)
 		sub := Subscription{Subject: "soak.*", From: []uint16{1}, Joins: true}

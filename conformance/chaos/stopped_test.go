@@ -55,7 +55,7 @@ func TestStoppedSubscribersAreCutAndHarmNobody(t *testing.T) {
 	members, length := Scale(200, 4950), Scale(time.Second, 12*time.Second)
 	stopped := max(4, members/99)
 	size, rate := Scale(32<<10, 5<<10), Scale(60, 10)
-	deadline := Scale(time.Second, 2*time.Second)
+	const deadline = 2 * time.Second
 	settings := []Setting{{}, {Loops: 4}}
 	if Long() {
 		settings = beside()
@@ -125,7 +125,7 @@ func TestPausedSubscribersLoseNothing(t *testing.T) {
 	pause := Scale(time.Second, 5*time.Second)
 	const members, stopped = 20, 5
 	onEach(t, append(beside(), Setting{Loops: 4}), func(t *testing.T, s Setting) {
-		s.Options = transcript.Options{"write_deadline": "60s"}
+		s.Options = patient
 		b := Start(t, s)
 		others := NewSwarm(t, b.Address())
 		others.Join(t, members, Subscription{Subject: "fan.out", From: []uint16{1}})
@@ -156,7 +156,7 @@ func TestPausedSubscribersLoseNothing(t *testing.T) {
 // T12: a reader that takes little now and then is cut on time, though its socket takes
 // something, and what it has read is the beginning of the right stream.
 func TestDrippingReaderIsCutOnTime(t *testing.T) {
-	onEach(t, append(beside(), Setting{Loops: 4}), func(t *testing.T, s Setting) {
+	onEach(t, beside(), func(t *testing.T, s Setting) {
 		for _, sip := range []int{1, 64 << 10} {
 			t.Run(fmt.Sprint(sip, " bytes"), func(t *testing.T) { drip(t, s, sip) })
 		}
@@ -166,7 +166,7 @@ func TestDrippingReaderIsCutOnTime(t *testing.T) {
 // drip has a reader take sip bytes ten times a second.
 func drip(t *testing.T, s Setting, sip int) {
 	const rate, size = 100, 64 << 10
-	deadline := Scale(time.Second, 2*time.Second)
+	const deadline = 2 * time.Second
 	s.Options = transcript.Options{"write_deadline": deadline.String()}
 	b := Start(t, s)
 	slow, full := dialDrip(t, b, max(4<<10, sip)), MustDial(t, b.Address())
