@@ -14,6 +14,19 @@ func (r *run) warnOfCompany(p phase) {
 	}
 }
 
+// loops reports what a broker that can tells of its loops and its collector.
+func (r *run) loops(p phase) {
+	if p.varz == nil {
+		return
+	}
+	r.report("collections", float64(p.varz.Collections), "")
+	r.report("collector_share", 100*p.varz.CollectorShare, "%")
+	r.report("loop_lag_max", microseconds(p.varz.LongestLag.Nanoseconds())/1000, "ms")
+	if p.varz.Collections == 0 {
+		r.warn("the collector did not run meanwhile, so its share is not known")
+	}
+}
+
 // costs reports what a phase cost for each of n units of work.
 func (r *run) costs(p phase, n uint64, unit string) {
 	if n == 0 {
@@ -39,6 +52,7 @@ func (r *run) costs(p phase, n uint64, unit string) {
 	if r.target.Profile > 0 {
 		r.report("heap_objects_per_"+unit, float64(p.objects)/float64(n), "")
 	}
+	r.loops(p)
 	busiest := 0.0
 	for _, t := range p.loops {
 		busiest = max(busiest, t.Seconds()/seconds)

@@ -18,6 +18,7 @@ type Contender struct {
 	Config    string   `json:"config,omitempty"`   // text of the file {config} in Command stands for
 	Ask       []string `json:"-"`                  // prints its version; none asks Command[0] --version
 	Profile   []string `json:"-"`                  // further arguments with {profile}
+	Monitor   []string `json:"-"`                  // further arguments with {monitor}, if it has a /varz that FetchVarz reads
 	Scenarios []string `json:"scenarios,omitempty"`
 	Tasks     []string `json:"tasks,omitempty"`  // names from Table.Tasks, empty for all it can
 	Beyond    []string `json:"beyond,omitempty"` // tasks it is known not to get through
@@ -30,7 +31,7 @@ func (c Contender) runs(t task) bool {
 	return CheckProtocol(c.Protocol, t.scenario) == nil &&
 		(len(c.Scenarios) == 0 || slices.Contains(c.Scenarios, t.scenario)) &&
 		(len(c.Tasks) == 0 || slices.Contains(c.Tasks, t.name)) && !slices.Contains(c.Beyond, t.name) &&
-		(!t.how.whole || c.whole())
+		(!t.how.whole || c.whole()) && (!t.how.monitored || len(c.Monitor) > 0)
 }
 
 // whole reports whether the contender serves all of NATS.
@@ -190,6 +191,9 @@ func (p Plan) Rows() []string {
 func (p Plan) once(ctx context.Context, t task, who Contender) (*Result, error) {
 	if t.how.profiled {
 		who.Command = slices.Concat(who.Command, who.Profile)
+	}
+	if t.how.monitored {
+		who.Command = slices.Concat(who.Command, who.Monitor)
 	}
 	broker, err := who.Spawn(ctx)
 	if err != nil {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
@@ -19,6 +20,7 @@ type sample struct {
 	members   int   // connections that stay
 	objects   int64 // heap objects the broker has allocated, 0 when not asked for
 	asking    int64 // how many of them our question made
+	varz      *Varz // nil when not asked for
 }
 
 // A phase is what one measured stretch of load took.
@@ -36,6 +38,7 @@ type phase struct {
 	resident  int64 // the broker's, at the end
 	members   int   // connections that stayed
 	calls     int64 // the broker's, to read and write
+	varz      *VarzChange
 }
 
 // take samples the broker and ourselves. f may be nil.
@@ -46,6 +49,13 @@ func (r *run) take(f *fleet) (sample, error) {
 		if s.objects, s.asking, err = r.target.heapObjects(); err != nil {
 			return s, err
 		}
+	}
+	if r.target.Monitor != "" {
+		v, err := FetchVarz(context.Background(), r.target.Monitor)
+		if err != nil {
+			return s, err
+		}
+		s.varz = &v
 	}
 	if r.target.Process != 0 {
 		if s.broker, err = r.target.Process.Usage(); err != nil {
@@ -90,6 +100,10 @@ func (s sample) since(before sample) phase {
 		members:   s.members,
 		delivered: s.delivered - before.delivered,
 		objects:   s.objects - before.objects - 2*s.asking,
+	}
+	if s.varz != nil && before.varz != nil {
+		change := s.varz.Since(*before.varz)
+		p.varz = &change
 	}
 	p.others = (s.busy - before.busy - p.cpu - p.own).Seconds() / p.wall.Seconds()
 	for i := range s.loops {

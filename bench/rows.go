@@ -33,11 +33,12 @@ type task struct {
 
 // A how is what is particular about a task; the zero value is usual.
 type how struct {
-	profiled bool // start the broker with net/http/pprof
-	whole    bool // only brokers that serve all of NATS
-	half     bool // at half the rate that the reference carries; see saturate
-	long     bool // only at full durations: it takes its time
-	rounds   int  // not more of them than this; 0 is no bound
+	profiled  bool // start the broker with net/http/pprof
+	monitored bool // only brokers that tell of their loops; see FetchVarz
+	whole     bool // only brokers that serve all of NATS
+	half      bool // at half the rate that the reference carries; see saturate
+	long      bool // only at full durations: it takes its time
+	rounds    int  // not more of them than this; 0 is no bound
 }
 
 // A row is one metric of a task in the table. Less is better unless the label

@@ -19,6 +19,7 @@ type Target struct {
 	Addr    netip.AddrPort // where it listens for clients
 	Process Process        // zero if unknown: its cost is not reported
 	Profile int            // port of its net/http/pprof, or zero
+	Monitor string         // host:port of its /varz, if it has one as ours: see FetchVarz
 	Login   Login          // of every connection
 
 	Protocol string // one of Protocols; "" is nats

@@ -31,7 +31,7 @@ type Spawned struct {
 
 // Spawn starts a broker and waits until it greets a client. In command, split at
 // blanks, {port} becomes a free port on 127.0.0.1 for clients and {profile}
-// one for net/http/pprof. It is killed when ctx ends.
+// one for net/http/pprof, {monitor} one for /varz. It is killed when ctx ends.
 func Spawn(ctx context.Context, protocol, command string) (*Spawned, error) {
 	return Contender{Protocol: protocol, Command: strings.Fields(command)}.Spawn(ctx)
 }
@@ -52,7 +52,11 @@ func (c Contender) Spawn(ctx context.Context) (*Spawned, error) {
 	s := &Spawned{exited: make(chan error, 1)}
 	s.Target.Protocol = c.Protocol
 	s.Target.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
-	fill := strings.NewReplacer("{port}", strconv.Itoa(port), "{profile}", strconv.Itoa(profile))
+	monitor, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	fill := strings.NewReplacer("{port}", strconv.Itoa(port), "{profile}", strconv.Itoa(profile), "{monitor}", strconv.Itoa(monitor))
 	if c.Config != "" {
 		if s.config, err = writeConfig(fill.Replace(c.Config)); err != nil {
 			return nil, err
@@ -62,6 +66,9 @@ func (c Contender) Spawn(ctx context.Context) (*Spawned, error) {
 	for i, a := range c.Command {
 		if strings.Contains(a, "{profile}") {
 			s.Target.Profile = profile
+		}
+		if strings.Contains(a, "{monitor}") {
+			s.Target.Monitor = netip.AddrPortFrom(s.Target.Addr.Addr(), uint16(monitor)).String()
 		}
 		args[i] = strings.ReplaceAll(fill.Replace(a), "{config}", s.config)
 	}

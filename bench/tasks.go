@@ -7,8 +7,11 @@ const (
 	figureDuration = 2 * time.Second
 	tailDuration   = 5 * time.Second // a 99.9th percentile wants more of it
 	matchDuration  = time.Second
-	figureSettle   = 3 * time.Second // a broker's first PING to its clients comes within
-	figureHold     = time.Minute
+
+	// collectorDuration leaves room for some collections, shortened as well.
+	collectorDuration = 15 * time.Second
+	figureSettle      = 3 * time.Second // a broker's first PING to its clients comes within
+	figureHold        = time.Minute
 )
 
 // matchConns hold all subscriptions, however many: what it costs to write to them does not
@@ -32,6 +35,11 @@ var tasks = []task{
 	{"storm", "storm", Load{Conns: 15_000, Size: 128}, CompareTable, how{whole: true}, []row{
 		{"storm", "15,000 connect at once: until the last has its PONG", "last_pong", "ours/nats<=0.333"},
 		{"storm-cpu", "  CPU a connection", "cpu_us_per_conn", ""},
+	}},
+	{"collector", "soak", Load{Conns: 15_000, Size: 128, Rate: 5, ConnRate: 3000, Duration: collectorDuration}, CompareTable, how{monitored: true}, []row{
+		{"collector", "collector's share of the broker's CPU, 5 msg/s to 15,000, 3,000 clients/s coming and going", "collector_share", "ours<=3"},
+		{"collector-runs", "  collections meanwhile", "collections", ""},
+		{"collector-lag", "  longest time a loop did not look at its sockets", "loop_lag_max", "ours<=5"},
 	}},
 	{"burst", "fanout", Load{Conns: 1000, Size: 128, Window: 1024, Duration: figureDuration}, bothTables, how{}, []row{
 		{"burst", "burst fan-out 1 -> 1,000, 128 B", "cpu_us_per_delivery", "ours/nats<=0.05 ours/redis<=0.125 ours/floor<=2 ours/one<=1.35"},

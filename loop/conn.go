@@ -143,6 +143,7 @@ func (l *Loop) Adopt(fd int, remote netip.AddrPort, with any) {
 	*c = Conn{fd: int32(fd), gen: l.generation, state: stateOpen, peer: peer}
 	l.conns[fd] = c
 	l.open++
+	l.opened++
 	if err := l.poller.Add(fd); err != nil {
 		l.fail(c, err)
 		return

@@ -111,6 +111,8 @@ func (l *Loop) runFor(by *Loop) bool {
 		invariant.Check(l.state.Load() == lent, "a lent loop changed hands")
 	}
 	l.goroutine, l.borrowed = own, false
+	l.loans++
+	l.show()
 	l.state.Store(asleep)
 	if restless || !l.mail.empty() {
 		l.wake()

@@ -41,6 +41,13 @@ type Loop struct {
 	mail      mailbox
 	state     tenancy
 	connCount atomic.Int64 // connections here or on their way
+	shown     shown
+	lag       lag
+	own       Count // the number of its goroutine
+
+	// Written by the watchdog, read by any.
+	stuckTimes Count
+	stuckSince Count // kernel time, 0 while it turns
 
 	// Home loop only.
 	now        int64
@@ -63,6 +70,10 @@ type Loop struct {
 	awaited    int64 // until when its thread waits at the latest
 	wantTurn   bool  // something was posted to ourselves
 	goroutine  uint64
+	opened     int64 // connections, ever
+	turns      int64
+	loans      int64 // turns that other loops' threads did
+	letters    int64
 
 	// Home loop only: output.
 	current       *Block
@@ -134,6 +145,7 @@ func newLoop(g *Group, id int) (*Loop, error) {
 		compactAt: g.config.HeldMax,
 	}
 	l.now = l.kernel.Now()
+	l.lag.looked = l.now
 	l.wheel.tick = l.now >> tickBits
 	l.nextBlock(blockSize)
 	return l, nil
@@ -185,10 +197,12 @@ func (l *Loop) main(cpu int, ready func()) {
 	if invariant.Enabled {
 		l.goroutine = invariant.GoroutineID()
 	}
+	l.own.Set(int64(invariant.GoroutineID()))
 	for _, ln := range l.listeners {
 		ln.pending, l.acceptPending = true, true
 	}
 	l.openBatch()
 	ready()
+	l.lag.looked = l.kernel.Now()
 	l.run()
 }

@@ -70,11 +70,11 @@ func (l *Loop) pushMore(c *Conn, s Span) {
 }
 
 // Fanout is Send to many connections of this loop at once, followed by body if it
-// is not empty. It returns those that now have more than softMax bytes
+// is not empty. It returns how many took it, and those that now have more than softMax bytes
 // pending; the slice is valid until the next call.
-func (l *Loop) Fanout(conns []*Conn, s, body Span, softMax int) (over []*Conn) {
+func (l *Loop) Fanout(conns []*Conn, s, body Span, softMax int) (sent int, over []*Conn) {
 	over = l.over[:0]
-	b, n, sent := s.block, s.Len(), 0
+	b, n := s.block, s.Len()
 	for _, c := range conns {
 		if c.state != stateOpen {
 			continue
@@ -108,7 +108,7 @@ func (l *Loop) Fanout(conns []*Conn, s, body Span, softMax int) (over []*Conn) {
 	}
 	l.spent += len(conns)
 	l.over = over
-	return over
+	return sent, over
 }
 
 // markDirty lists the connection for the next flush. Answers to a connection's own requests

@@ -166,7 +166,11 @@ func (s *stage) fanout(head, body []byte, softMax int) (over []*Conn) {
 	if len(body) > 0 {
 		tail = s.l.SpanOf(s.share(body))
 	}
-	return s.l.Fanout(conns, s.span(head), tail, softMax)
+	sent, over := s.l.Fanout(conns, s.span(head), tail, softMax)
+	if sent != len(conns) {
+		s.t.Errorf("%d of %d open connections took it", sent, len(conns))
+	}
+	return over
 }
 
 // span encodes bytes into the current block.

@@ -55,6 +55,8 @@ func (l *Loop) turn() (ended bool) {
 		l.afterTurn = nil
 	}
 	l.closeDoomed()
+	l.turns++
+	l.show()
 	return l.stopped()
 }
 
@@ -63,11 +65,17 @@ func (l *Loop) wait() int {
 	if l.busy() {
 		return l.look()
 	}
-	return l.waited(l.sleep())
+	n := l.waited(l.sleep())
+	l.lag.looked = l.now
+	return n
 }
 
 // look takes the events that have come.
-func (l *Loop) look() int { return l.waited(l.poller.Wait(l.events[:], 0)) }
+func (l *Loop) look() int {
+	n := l.waited(l.poller.Wait(l.events[:], 0))
+	l.lag.note(l.now)
+	return n
+}
 
 // waited notes that time has passed.
 func (l *Loop) waited(n int, err error) int {
@@ -82,6 +90,7 @@ func (l *Loop) waited(n int, err error) int {
 // sleep waits for events or mail.
 func (l *Loop) sleep() (n int, err error) {
 	timeout, now := l.sleepTime(), l.kernel.Now()
+	l.lag.note(now)
 	if !l.fallAsleep() {
 		return l.poller.Wait(l.events[:], 0)
 	}
@@ -241,6 +250,7 @@ func (l *Loop) deliver(m *Letter) {
 	for m != nil {
 		next := m.next
 		m.next = nil
+		l.letters++
 		m.mail.Deliver(l)
 		m = next
 	}

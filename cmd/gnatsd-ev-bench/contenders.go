@@ -24,6 +24,9 @@ var listen = []string{"-a", "127.0.0.1", "-p", "{port}"}
 // profile makes a broker serve net/http/pprof, for rows that count heap objects.
 var profile = []string{"--profile", "{profile}"}
 
+// monitor makes our broker serve /varz, for rows about its loops and its collector.
+var monitor = []string{"--http_port", "{monitor}"}
+
 // redisFlags keep nothing on disk, let subscribers be as far behind as they are (by
 // default they are cut at 32 MB, or after a minute at 8 MB), and let as many
 // connect as there are descriptors. It stays on the one thread it uses by default.
@@ -59,7 +62,7 @@ type known struct {
 
 var brokers = []known{
 	{"ours", "gnatsd-ev", "make build", func(path string) bench.Contender {
-		return bench.Contender{Command: slices.Concat([]string{path}, listen), Profile: profile}
+		return bench.Contender{Command: slices.Concat([]string{path}, listen), Profile: profile, Monitor: monitor}
 	}},
 	{"nats", "nats-server", "go install github.com/nats-io/nats-server/v2@v2.15.2", func(path string) bench.Contender {
 		return bench.Contender{Command: slices.Concat([]string{path}, listen), Profile: profile}

@@ -64,6 +64,8 @@ func set(opts *server.Options, name, value string) (err error) {
 		opts.MaxSubs = n
 	case "max_subscription_tokens":
 		opts.MaxSubTokens = uint8(n)
+	case "http_port":
+		opts.HTTPPort = n
 	case "ping_max":
 		opts.MaxPingsOut = n
 	default:
@@ -74,6 +76,9 @@ func set(opts *server.Options, name, value string) (err error) {
 
 // Address is the host and port clients connect to.
 func (s *Server) Address() string { return s.inner.Addr().String() }
+
+// Monitor is the host and port of its monitor, if it was given an http_port.
+func (s *Server) Monitor() string { return s.inner.MonitorAddr().String() }
 
 // Dial opens a connection to the server.
 func (s *Server) Dial() (net.Conn, error) { return net.Dial("tcp", s.Address()) }

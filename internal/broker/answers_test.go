@@ -34,7 +34,7 @@ func TestAnswersNobodyReadsAreBounded(t *testing.T) {
 				}
 			}
 			eventually(t, "the client is cut", func() bool { return r.sessions.Load() == 0 })
-			if n := r.slowConsumers.Load(); n != 1 {
+			if n := r.slowConsumers(); n != 1 {
 				t.Errorf("%d slow consumers were counted, want 1", n)
 			}
 		})

@@ -56,13 +56,11 @@ type Broker struct {
 	// greetingMax bounds an INFO line: names in it may be of any length.
 	greetingMax int
 
+	unwatch func() // ends the watchdog; set by Start
+
 	// Any goroutine.
-	clientIDs     atomic.Uint64
-	sessions      atomic.Int64 // admitted and not closed
-	slowConsumers atomic.Uint64
-	unfinished    atomic.Uint64 // closed for their unfinished input
-	stale         atomic.Uint64
-	stalled       atomic.Int64 // nanoseconds that publishers waited for slow subscribers
+	clientIDs atomic.Uint64
+	sessions  atomic.Int64 // admitted and not closed
 }
 
 // New builds a broker and binds its listeners; nothing is accepted before Start.
@@ -123,8 +121,23 @@ func (b *Broker) info(id Identity) proto.Info {
 // Facts returns what a banner says. Any goroutine.
 func (b *Broker) Facts() Facts { return b.facts }
 
-// Start runs the loops: connections are accepted from now on.
-func (b *Broker) Start() error { return b.group.Start() }
+// Port is the one that was bound for clients first.
+func (f Facts) Port() int {
+	if a, ok := f.Listeners[0].(*net.TCPAddr); ok {
+		return a.Port
+	}
+	return 0
+}
+
+// Start runs the loops: connections are accepted from now on. A watchdog looks after
+// them until Shutdown.
+func (b *Broker) Start() error {
+	if err := b.group.Start(); err != nil {
+		return err
+	}
+	b.unwatch = b.group.Watch(watcher{b.log})
+	return nil
+}
 
 // PinError says why a loop's thread could not be bound to its processor, if one
 // could not. Call it after Start. Any goroutine.
@@ -136,7 +149,25 @@ func (b *Broker) BatchError() error { return b.group.BatchError() }
 
 // Shutdown stops reading, delivers what was read, writes what is pending as far
 // as the deadline allows, and closes. It returns when all loops have ended.
-func (b *Broker) Shutdown(deadline time.Duration) { b.group.Stop(int64(deadline)) }
+func (b *Broker) Shutdown(deadline time.Duration) {
+	b.group.Stop(int64(deadline))
+	if b.unwatch != nil {
+		b.unwatch()
+	}
+}
+
+// watcher logs what the watchdog has seen.
+type watcher struct{ log *logging.Logger }
+
+// Stuck logs a loop that stands still; all its connections do.
+func (w watcher) Stuck(l *loop.Loop, since time.Duration, stack string) {
+	w.log.Errorf("Loop %d has not turned for %v: %s", l.ID(), since.Round(time.Millisecond), stack)
+}
+
+// Unstuck logs its end.
+func (w watcher) Unstuck(l *loop.Loop, after time.Duration) {
+	w.log.Warnf("Loop %d turns again after %v", l.ID(), after.Round(time.Millisecond))
+}
 
 // admit counts a new session and reports whether there is room for it.
 func (b *Broker) admit() bool {

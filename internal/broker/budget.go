@@ -69,11 +69,11 @@ func (s *Session) Reclaimed(what loop.Claim, bytes int) {
 	total := sh.broker.options.MaxPendingTotal
 	if what == loop.PendingOutput {
 		s.reason = proto.SlowConsumerPendingBytes
-		sh.broker.slowConsumers.Add(1)
+		sh.counts[countSlowPending]++
 		sh.log.Limited(infoLevel, "slow total", "%s - Slow Consumer Detected: MaxPending of %d Exceeded by the total of all, of which it had %d bytes", s, total, bytes)
 		return
 	}
-	sh.broker.unfinished.Add(1)
+	sh.counts[countUnfinished]++
 	sh.log.Limited(errorLevel, "unfinished", "%s - %s: %d bytes of input are no whole operation, and the total of all is over its share of max_pending_total, %d", s, proto.ErrUnfinished.Text, bytes, total)
 	s.endWith(proto.ErrUnfinished, proto.Kicked)
 }

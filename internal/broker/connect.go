@@ -130,7 +130,7 @@ func (s *Session) Tick(now int64) {
 	unmeasured := s.pingedAt == 0 || now-s.pingedAt > int64(proto.RoundTripEvery)
 	if quiet || unmeasured {
 		if int(s.pingsOut)+1 > sh.broker.options.PingMax {
-			sh.broker.stale.Add(1)
+			sh.counts[countStale]++
 			sh.log.Debugf("%s - Stale Client Connection - Closing", s)
 			s.endWith(proto.ErrStale, proto.StaleConnection)
 			return

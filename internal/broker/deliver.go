@@ -41,7 +41,9 @@ func (sh *shard) deliver(tp *topic, m *message) (delivered bool) {
 func (sh *shard) deliverSet(s *set, m *message) {
 	s.delivered++
 	head, body := sh.encode(m, s.sid, s.headers)
-	for _, c := range sh.loop.Fanout(s.conns, head, body, sh.pendingSoft) {
+	sent, over := sh.loop.Fanout(s.conns, head, body, sh.pendingSoft)
+	sh.delivered(m, sent)
+	for _, c := range over {
 		sh.overloaded(c, m)
 	}
 	if sh.trace {
@@ -49,6 +51,13 @@ func (sh *shard) deliverSet(s *set, m *message) {
 			sub.session.traceDelivery(m, sub.sid)
 		}
 	}
+}
+
+// delivered counts a message that was handed to so many subscribers; its headers as well where
+// they are taken off, as nats-server does.
+func (sh *shard) delivered(m *message, subscribers int) {
+	sh.counts[countOutMsgs] += int64(subscribers)
+	sh.counts[countOutBytes] += int64(len(m.payload) * subscribers)
 }
 
 // open reports whether a member still listens; as a rule the first one does.
@@ -72,6 +81,7 @@ func (sh *shard) deliverOne(sub *subscription, m *message) bool {
 	}
 	sub.delivered++
 	head, body := sh.encode(m, sub.sid, s.has(takesHeaders))
+	sh.delivered(m, 1)
 	sh.loop.Send(&s.conn, head)
 	if body.Len() > 0 {
 		sh.loop.Send(&s.conn, body)

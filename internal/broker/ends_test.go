@@ -110,7 +110,7 @@ func TestStaleConnections(t *testing.T) {
 		<-stop
 		answers.conn.SetReadDeadline(time.Time{})
 		answers.barrier("who answers PINGs stays")
-		if n := r.stale.Load(); n != 1 {
+		if n := r.count(countStale); n != 1 {
 			t.Errorf("%d stale connections counted, want 1", n)
 		}
 	})

@@ -37,6 +37,16 @@ func loopOf(b *Broker, client netip.AddrPort) int {
 	return at
 }
 
+// count is what all loops have shown of one counter.
+func (b *Broker) count(c counter) (sum int64) {
+	for _, sh := range b.shards {
+		sum += sh.shown.counts[c].Load()
+	}
+	return sum
+}
+
+func (b *Broker) slowConsumers() int64 { return b.count(countSlowPending) + b.count(countSlowDeadline) }
+
 // holdings is what the broker holds for its connections.
 type holdings struct {
 	conns, subs, topics, groups, indexed int

@@ -99,7 +99,8 @@ func (p *parcel) append(m *message) *entry {
 	return e
 }
 
-// Post hands this turn's parcels to their loops.
+// Post hands this turn's parcels to their loops, and shows what the shard has counted:
+// nothing is counted between here and the next turn.
 func (sh *shard) Post() {
 	sh.heedMemory()
 	for id, p := range sh.out {
@@ -114,6 +115,7 @@ func (sh *shard) Post() {
 			p.discard()
 		}
 	}
+	sh.show()
 }
 
 // discard gives back what a parcel holds that nobody will open: at the end of all loops
@@ -137,6 +139,8 @@ func (p *parcel) Deliver(*loop.Loop) {
 		sh.receiveEntry(p, &p.entries[i])
 	}
 	sh.weighEntries(len(p.entries), sh.loop.Spent()-before)
+	sh.counts[countParcels]++
+	sh.counts[countParcelMsgs] += int64(len(p.entries))
 	p.from.taken(sh.id, int64(p.size))
 	sh.loop.Hold(-p.held)
 	p.recycle()

@@ -133,7 +133,7 @@ func (sh *shard) overloaded(c *loop.Conn, m *message) {
 func (s *Session) cut() {
 	sh := s.shard
 	s.reason = proto.SlowConsumerPendingBytes
-	sh.broker.slowConsumers.Add(1)
+	sh.counts[countSlowPending]++
 	sh.log.Limited(infoLevel, "slow pending", "%s - Slow Consumer Detected: MaxPending of %d Exceeded", s, sh.pendingMax)
 	sh.loop.Kill(&s.conn)
 }
@@ -142,7 +142,7 @@ func (s *Session) cut() {
 func (s *Session) Overdue() {
 	sh := s.shard
 	s.reason = proto.SlowConsumerWriteDeadline
-	sh.broker.slowConsumers.Add(1)
+	sh.counts[countSlowDeadline]++
 	sh.log.Limited(infoLevel, "slow deadline", "%s - Slow Consumer Detected: WriteDeadline of %v exceeded with %d total bytes.",
 		s, sh.broker.options.WriteDeadline, s.conn.Pending())
 	sh.loop.Kill(&s.conn)
@@ -161,7 +161,8 @@ func (s *Session) pause() {
 	now := s.shard.loop.Now()
 	if d := s.pauseUntil - now; d > 0 && !s.conn.Parked() {
 		s.paused += int32(d)
-		s.shard.broker.stalled.Add(d)
+		s.shard.counts[countStalls]++
+		s.shard.counts[countStalledFor] += d
 		s.shard.loop.Park(&s.conn, d)
 	}
 }

@@ -41,6 +41,8 @@ type origin struct {
 func (s *Session) publish(op *parser.Op) {
 	sh := s.shard
 	s.lastIn = sh.loop.Now()
+	sh.counts[countInMsgs]++
+	sh.counts[countInBytes] += int64(len(op.Payload))
 	if len(op.Subject) > 0 && (op.Subject[0] == '_' || op.Subject[0] == '$') && reservedSubject(op.Subject) {
 		s.logViolation("Publish Violation - Subject", op.Subject)
 		s.sendErr(proto.PublishViolation(op.Subject))

@@ -39,6 +39,12 @@ type shard struct {
 	// its bytes; see weighEntries.
 	entryWeight atomic.Int64
 
+	// Written on the home loop, read by any.
+	shown shown
+
+	// Home loop only: what has happened so far.
+	counts [counters]int64
+
 	// Home loop only: memory of one operation.
 	op          parser.Op
 	message     message

@@ -82,7 +82,7 @@ func TestStoppedSubscribersAreCutAndCostOthersNothing(t *testing.T) {
 		if beside > 10*alone+time.Second {
 			t.Errorf("stopped subscribers held the publisher up: %v instead of %v", beside, alone)
 		}
-		if n := r.slowConsumers.Load(); n != stopped {
+		if n := r.slowConsumers(); n != stopped {
 			t.Errorf("%d slow consumers were counted, want %d", n, stopped)
 		}
 		eventually(t, "the stopped ones are gone", func() bool { return r.sessions.Load() == 11 })
@@ -102,7 +102,7 @@ func TestStoppedSubscribersShareMemory(t *testing.T) {
 		subscribers(r, stopped, "stopped", "data.0")
 		p := r.on(0, "publisher")
 		most := holdings{}
-		for r.slowConsumers.Load() < stopped {
+		for r.slowConsumers() < stopped {
 			if err := feed(p, 500, size); err != nil {
 				t.Fatal(err)
 			}
@@ -136,7 +136,7 @@ func TestDrippingReaderIsCut(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := make([]byte, 8<<10)
-		for r.slowConsumers.Load() == 0 {
+		for r.slowConsumers() == 0 {
 			drips.conn.SetReadDeadline(time.Now().Add(patience))
 			if _, err := drips.conn.Read(b); err != nil {
 				break
@@ -155,7 +155,7 @@ func TestDrippingReaderIsCut(t *testing.T) {
 		}
 		time.Sleep(deadline / 4)
 		readAll(t, late, 1000)()
-		if n := r.slowConsumers.Load(); n != 1 {
+		if n := r.slowConsumers(); n != 1 {
 			t.Errorf("%d slow consumers, want the dripping one", n)
 		}
 	})

@@ -45,6 +45,7 @@ func (s *Session) subscribe(op *parser.Op) {
 	} else {
 		tp.add(sub)
 	}
+	sh.counts[countSubscriptions]++
 	sh.gained(tp)
 	s.acknowledge()
 }
@@ -67,6 +68,7 @@ func (s *Session) unsubscribe(op *parser.Op) {
 // drop takes a subscription out of the table; the session has let go of it.
 func (s *Session) drop(sub *subscription) {
 	sub.topic.remove(sub)
+	s.shard.counts[countSubscriptions]--
 	s.shard.lost(sub.topic)
 	if s.shard.trace {
 		s.traceDrop(sub)

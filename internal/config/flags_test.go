@@ -26,6 +26,7 @@ func TestSpellings(t *testing.T) {
 	trace := func(o *Options) { o.Trace = true }
 	verbose := func(o *Options) { o.Trace, o.TraceVerbose = true, true }
 	utc := func(o *Options) { o.LogtimeUTC = true }
+	monitor := func(o *Options) { o.HTTPPort = 8222 }
 	for _, c := range []struct {
 		line string
 		want func(*Options)
@@ -57,6 +58,8 @@ func TestSpellings(t *testing.T) {
 		{"-DVV=false -VV", verbose},
 		{"--max_traced_msg_len 10", func(o *Options) { o.MaxTracedMsgLen = 10 }},
 		{"--profile 6060", func(o *Options) { o.ProfilePort = 6060 }},
+		{"-m 8222", monitor}, {"--http_port 8222", monitor}, {"--http-port=8222", monitor}, {"-m 0", func(*Options) {}},
+		{"-m -1", func(o *Options) { o.HTTPPort = RandomPort }}, {"-m -1 -p -1", func(o *Options) { o.HTTPPort, o.Port = RandomPort, RandomPort }},
 		{"--max_connections 100k", func(o *Options) { o.MaxConnections = 100_000 }},
 		{"--max_connections -1", func(o *Options) { o.MaxConnections = -1 }},
 		{"--max_connections 0", func(o *Options) { o.MaxConnections = -1 }}, // nobody, as in nats-server
@@ -131,6 +134,9 @@ func TestErrors(t *testing.T) {
 		{"--client_advertise a:b", 2, "host or host:port"}, {"--client_advertise :5", 2, "host or host:port"},
 		{"--client_advertise a:70000", 2, "host or host:port"}, {"--client_advertise ::1", 2, "host or host:port"},
 		{"--listen 5", 2, "host:port is wanted"}, {"--listen a:x", 2, "host:port is wanted"}, {"--listen a:65536", 2, "wanted"},
+		{"-m x", 2, `-m "x": a whole number is wanted`}, {"-m", 2, "-m needs a value: -m <port>"}, {"--http_port 65536", 1, "allowed is 1 to 65535"},
+		{"-m 4222", 1, "the address 0.0.0.0:4222 is given twice"}, {"-m 8222 --listen 0.0.0.0:8222 -p 5", 1, "is given twice"},
+		{"--https_port 8223", 1, "--https_port: TLS is not supported yet"},
 		{"--listen a:5 --listen a:5", 1, "the address a:5 is given twice"},
 		{"--max_connections many", 2, `--max_connections "many": a number with an optional suffix`},
 		{"--max_connections -2", 1, "allowed is 1 to"}, {"--max_connections 9g", 1, "allowed is 1 to"},
@@ -179,7 +185,7 @@ func TestErrors(t *testing.T) {
 // Every flag of nats-server that we do not honour must be refused with exit
 // code 1, and must never show a password.
 func TestRefused(t *testing.T) {
-	for _, name := range strings.Fields(`-c= --config= -t -m= --http_port= -ms= --https_port= -sl= --signal= -s --syslog
+	for _, name := range strings.Fields(`-c= --config= -t -ms= --https_port= -sl= --signal= -s --syslog
 		-r= --remote_syslog= --log_size_limit= --user= --pass= --auth= --tls --tlsverify --tlscert= --tlskey= --tlscacert=
 		--help_tls -js --jetstream -sd= --store_dir= --routes= --cluster= --cluster_listen= --cluster_name=
 		--cluster_advertise= --no_advertise --connect_retries=`) {

@@ -67,6 +67,7 @@ type Options struct {
 	PidFile      string // empty: none
 	PortsFileDir string // where the ports file goes; empty: none
 	ProfilePort  int    // of the profiler, on loopback; 0: none, RandomPort: any
+	HTTPPort     int    // of the monitor, on Host; 0: none, RandomPort: any
 
 	LogFile         string // empty: standard error
 	Logtime         bool   // write the time
@@ -129,7 +130,11 @@ func (o *Options) Check() error {
 		return fmt.Errorf("max_pending_total (%v) must be %d times max_payload (%v) at least", o.MaxPendingTotal, PayloadsInTotal, o.MaxPayload)
 	}
 	seen := make(map[string]bool)
-	for _, a := range o.Addresses() {
+	all := o.Addresses()
+	if o.HTTPPort != 0 {
+		all = append(all, joinAddress(o.Host, o.HTTPPort))
+	}
+	for _, a := range all {
 		if seen[a] && !strings.HasSuffix(a, ":0") {
 			return fmt.Errorf("the address %s is given twice: name each listener once", a)
 		}

@@ -40,6 +40,8 @@ var serverFlags = []flag{
 		func(d *draft, s string) error { d.PidFile = s; return nil }},
 	{[]string{"ports_file_dir"}, "dir", "Create <executable_name>_<pid>.ports in this directory",
 		func(d *draft, s string) error { d.PortsFileDir = s; return nil }},
+	{[]string{"m", "http_port"}, "port", "Use port for http monitoring, -1 for any (default: off)",
+		func(d *draft, s string) (err error) { d.HTTPPort, err = parsePort(s, 0); return }},
 	{[]string{"loops"}, "number", "Event loops, at most 64, 0 for one a CPU (default: 0)", setLoops},
 	{[]string{"pin"}, "auto|on|off", "Bind each loop to a CPU (default: auto)",
 		func(d *draft, s string) error { return setChoice(&d.Pin, s) }},

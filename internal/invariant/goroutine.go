@@ -3,7 +3,7 @@ package invariant
 import "runtime"
 
 // GoroutineID returns the number of the calling goroutine, read from its stack
-// header. It takes a microsecond or two: for checks under the tag only.
+// header. It takes a microsecond or two: for checks under the tag, and once a thread.
 func GoroutineID() uint64 {
 	var buf [64]byte
 	n := runtime.Stack(buf[:], false)

@@ -3,7 +3,7 @@
 // everything in order. It is the only package that knows all others.
 //
 // Order of a life: options, log, identity, descriptor limit, broker (binds),
-// profiler, pid file, ports file, broker starts, "Server is ready", signals,
-// broker stops, profiler, ports file, log. What fails before "ready" undoes
-// what was built before it and ends with exit code 1.
+// monitor (binds), profiler, pid file, ports file, broker starts, monitor serves,
+// "Server is ready", signals, monitor, broker stops, profiler, ports file, log. What
+// fails before "ready" undoes what was built before it and ends with exit code 1.
 package server

@@ -11,8 +11,9 @@ import (
 
 // ports is the content of the ports file, as nats-server writes it.
 type ports struct {
-	Nats    []string `json:"nats,omitempty"`
-	Profile []string `json:"profile,omitempty"`
+	Nats       []string `json:"nats,omitempty"`
+	Monitoring []string `json:"monitoring,omitempty"`
+	Profile    []string `json:"profile,omitempty"`
 }
 
 // writePid writes the decimal number of this process, without a line feed.

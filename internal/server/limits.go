@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gnatsd-ev/internal/config"
+	"gnatsd-ev/internal/monitor"
 )
 
 const (
@@ -53,7 +54,11 @@ func descriptorReserve(o *config.Options) int {
 	if loops == 0 {
 		loops = min(runtime.NumCPU(), config.LoopsMax)
 	}
-	return descriptorsKept + loops*descriptorsPerLoop + 1 + len(o.Listen)
+	reserve := descriptorsKept + loops*descriptorsPerLoop + 1 + len(o.Listen)
+	if o.HTTPPort != 0 {
+		reserve += 1 + monitor.ConnectionsMax
+	}
+	return reserve
 }
 
 // connectionsFor returns how many connections a limit of descriptors allows.

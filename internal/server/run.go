@@ -16,6 +16,7 @@ import (
 	"gnatsd-ev/internal/broker"
 	"gnatsd-ev/internal/config"
 	"gnatsd-ev/internal/logging"
+	"gnatsd-ev/internal/monitor"
 )
 
 const (
@@ -35,9 +36,11 @@ type server struct {
 	signals     chan os.Signal
 	descriptors int   // how many may be open
 	memory      int64 // bytes we may use, 0 if unknown
+	began       time.Time
 
 	broker    *broker.Broker
-	profiler  *profiler // nil without --profile
+	profiler  *profiler        // nil without --profile
+	monitor   *monitor.Monitor // nil without --http_port
 	collector *collector
 	ports     string // the ports file that was written, or empty
 }
@@ -69,7 +72,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	defer log.Close(logWait)
-	s := &server{options: options, log: log, signals: listenToSignals()}
+	s := &server{options: options, log: log, signals: listenToSignals(), began: time.Now()}
 	defer signal.Stop(s.signals)
 	if !s.start() {
 		s.undo()
@@ -108,6 +111,11 @@ func (s *server) start() bool {
 		return s.failToListen(err)
 	}
 	s.collector = startCollector(s.broker.Held, s.options.MaxPendingTotal, s.memory)
+	if s.options.HTTPPort != 0 {
+		if err := s.listenToMonitor(); err != nil {
+			return s.fail("Can't start monitoring: %v", err)
+		}
+	}
 	if s.options.ProfilePort != 0 {
 		if s.profiler, err = startProfiler(s.options.ProfilePort); err != nil {
 			return s.fail("error starting profiler: %v", err)
@@ -133,9 +141,25 @@ func (s *server) start() bool {
 	for i, a := range facts.Listeners {
 		s.log.Infof("Listening for client connections on %s", s.listening(i, a))
 	}
+	if s.monitor != nil {
+		s.monitor.Serve()
+	}
 	s.log.Infof("Server is ready")
 	s.banner(facts)
 	return true
+}
+
+// listenToMonitor binds the port of the monitor. Requests wait until the loops run.
+func (s *server) listenToMonitor() (err error) {
+	s.monitor, err = monitor.Listen(monitor.Config{
+		Source: s.broker, Options: s.options, Identity: s.id, Log: s.log, Start: s.began,
+	})
+	if err != nil {
+		return err
+	}
+	port := s.monitor.Addr().(*net.TCPAddr).Port
+	s.log.Infof("Starting http monitor on %s", net.JoinHostPort(s.options.Host, strconv.Itoa(port)))
+	return nil
 }
 
 // fail says why a start failed; it returns false for start to return.
@@ -195,6 +219,9 @@ func (s *server) writePorts(f broker.Facts) error {
 	for _, a := range f.Listeners {
 		p.Nats = append(p.Nats, urls("nats", a)...)
 	}
+	if s.monitor != nil {
+		p.Monitoring = urls("http", s.monitor.Addr())
+	}
 	if s.profiler != nil {
 		p.Profile = urls("http", s.profiler.addr)
 	}
@@ -242,6 +269,9 @@ func (s *server) reopenLog() {
 
 // undo ends what start has built, as far as it came.
 func (s *server) undo() {
+	if s.monitor != nil {
+		s.monitor.Close() // first: who asks for our health must hear that we leave
+	}
 	if s.broker != nil {
 		s.broker.Shutdown(shutdownWait)
 	}

@@ -144,7 +144,7 @@ func inOrder(t *testing.T, log string, texts ...string) {
 
 // TestWholeLife follows one process from the start to SIGTERM.
 func TestWholeLife(t *testing.T) {
-	c := start(t, "", nil, "-a", "127.0.0.1", "-p", "-1", "--listen", "127.0.0.1:-1", "-n", "edge", "-P", "DIR/pid", "--ports_file_dir", "DIR", "--profile", "-1", "--pin", "off")
+	c := start(t, "", nil, "-a", "127.0.0.1", "-p", "-1", "--listen", "127.0.0.1:-1", "-n", "edge", "-P", "DIR/pid", "--ports_file_dir", "DIR", "--profile", "-1", "-m", "-1", "--pin", "off")
 	c.logged("stderr", "  Files:")
 	pid := strconv.Itoa(c.cmd.Process.Pid)
 	if got := c.read("pid"); got != pid {
@@ -152,7 +152,7 @@ func TestWholeLife(t *testing.T) {
 	}
 	portsName := filepath.Base(c.cmd.Path) + "_" + pid + ".ports"
 	var p ports
-	if err := json.Unmarshal([]byte(c.read(portsName)), &p); err != nil || len(p.Nats) != 2 || len(p.Profile) != 1 {
+	if err := json.Unmarshal([]byte(c.read(portsName)), &p); err != nil || len(p.Nats) != 2 || len(p.Profile) != 1 || len(p.Monitoring) != 1 {
 		t.Fatalf("ports file %q: %v", c.read(portsName), err)
 	}
 	for _, u := range p.Nats {
@@ -175,6 +175,17 @@ func TestWholeLife(t *testing.T) {
 	if !strings.Contains(string(body), "edge") || !strings.HasPrefix(p.Profile[0], "http://127.0.0.1:") {
 		t.Errorf("%s answered %q", p.Profile[0], body)
 	}
+	for path, want := range map[string]string{"/healthz": `{"status":"ok"}`, "/varz": `"server_name": "edge"`} {
+		r, err := http.Get(p.Monitoring[0] + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(r.Body)
+		r.Body.Close()
+		if !strings.Contains(string(body), want) {
+			t.Errorf("%s%s answered %q", p.Monitoring[0], path, body)
+		}
+	}
 	for sig, line := range map[os.Signal]string{
 		syscall.SIGHUP:  "[WRN] Reload is not supported yet",
 		syscall.SIGUSR1: "[INF] File log re-open ignored, not a file logger",
@@ -187,6 +198,7 @@ func TestWholeLife(t *testing.T) {
 	c.exits(0)
 	inOrder(t, c.read("stderr"),
 		`\[INF\] Starting gnatsd-ev`, `\[INF\]   Version:  0\.1\.0`, `\[INF\]   Git:      \[.*\]`, `\[INF\]   Name:     edge`, `\[INF\]   ID:       N[A-Z2-7]{55}`,
+		`\[INF\] Starting http monitor on 127\.0\.0\.1:\d+`,
 		`\[INF\] Listening for client connections on 127\.0\.0\.1:\d+`, `\[INF\] Listening for client connections on 127\.0\.0\.1:\d+`,
 		`\[INF\] Server is ready`, `\[INF\]   Loops:    \d+ on (epoll|kqueue), \d+ CPUs`, `\[INF\]   Pinning:  .+`, `\[INF\]   Sending:  .+`, `\[INF\]   Files:    \d+ open files .*`,
 		`\[INF\] Trapped "terminated" signal`, `\[INF\] Initiating Shutdown\.\.\.`, `\[INF\] Server Exiting\.\.`)
@@ -252,6 +264,7 @@ func TestFailedStarts(t *testing.T) {
 		{[]string{"-p", "-1", "-a", "[::1]"}, `[FTL] Error listening on port: [[::1]]:0, "listen tcp: address [[::1]]:0: missing port in address"`},
 		{[]string{"-p", "-1", "--profile", port}, "[FTL] error starting profiler: listen tcp 127.0.0.1:" + port},
 		{[]string{"-p", "-1", "-P", "DIR/no/pid"}, "[FTL] Could not write pidfile: open "},
+		{[]string{"-p", "-1", "-m", port}, "[FTL] Can't start monitoring: can't listen to the monitor port: listen tcp 127.0.0.1:" + port + ": bind: address already in use"},
 		{[]string{"-p", "-1", "--ports_file_dir", "DIR/no"}, "[FTL] Error writing ports file: open "},
 		{[]string{"-p", "-1", "-l", "DIR/no/log"}, "gnatsd-ev: opening the log file: open "},
 	} {
@@ -367,6 +380,8 @@ func TestDescriptorLimit(t *testing.T) {
 	c.logged("stderr", "up to 100000 connections")
 	inOrder(t, c.read("stderr"), `\[WRN\] Maximum payloads over 8 MB are .*`,
 		`\[WRN\] max_connections is 100000, but the limit of 200 open files leaves room for 159: .*`, `\[INF\] Server is ready`)
+	c = start(t, `ulimit -n 200 && exec "$0" "$@"`, nil, "-a", "127.0.0.1", "-p", "-1", "--loops", "2", "-m", "-1")
+	c.logged("stderr", "  Files:    200 open files allowed, up to 94 connections")
 	for limit, want := range map[int]int{10: 1, 41: 1, 42: 1, 1000: 959, 1 << 30: connectionsMax} {
 		if got := connectionsFor(limit, 41); got != want {
 			t.Errorf("limit %d: %d connections, want %d", limit, got, want)
