@@ -60,6 +60,8 @@ type Loop struct {
 	vigil      vigil
 	awaited    int64 // until when its thread waits at the latest
 	wantTurn   bool  // something was posted to ourselves
+	entered    int   // stretches begun that others rely on; see Enter
+	told       bool  // of a panic that ends the process, and the owner left it to Go
 	goroutine  uint64
 
 	// Home loop only: output.
@@ -117,7 +119,7 @@ func newLoop(g *Group, id int) (*Loop, error) {
 		posted:     make([]int, g.config.Loops),
 		iov:        make([][]byte, 0, iovecsMax),
 		wheelDue:   never, delayDue: never, acceptAt: never, stopAt: never,
-		compactAt: g.config.HeldMax,
+		compactAt: g.config.HeldMax, entered: 1,
 	}
 	l.now = l.kernel.Now()
 	l.wheel.tick = l.now >> tickBits
@@ -163,6 +165,7 @@ func (l *Loop) main(cpu int, ready func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer countLoops(-1)
+	defer l.lastResort()
 	if cpu >= 0 {
 		if err := pinThread(cpu); err != nil {
 			l.group.pinFailed.CompareAndSwap(nil, &err)
