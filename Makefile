@@ -7,7 +7,7 @@ PORT      ?= 4222
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: build run test long race pipebell invariants lint staticcheck fuzz record microbench figures compare scale million report-test cross conformance cover tidy help
+.PHONY: build run test long race pipebell invariants lint staticcheck fuzz record microbench figures compare scale million report-test cross conformance chaos soak cover tidy help
 
 build: ## build the programs into bin/
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/...
@@ -71,6 +71,12 @@ cross: ## vet and build for every system we support; TARGETS="openbsd/amd64"
 # Never from the test cache, which does not know the broker the tests build.
 conformance: ## real clients and a real nats-server against the broker (a module of its own)
 	cd conformance && $(GO) test -count=1 ./...
+
+chaos: ## stopped, slow and dying clients by the thousand, beside nats-server, 20 minutes; RUN=Stopped
+	cd conformance && GNATSD_EV_CHAOS=long $(GO) test -count=1 -timeout 2h -v -run '$(RUN)' ./chaos
+
+soak: ## 2,000 subscribers that come and go: memory and descriptors must not grow; MINUTES=10
+	cd conformance && GNATSD_EV_CHAOS=long GNATSD_EV_SOAK=$(or $(MINUTES),10)m $(GO) test -count=1 -timeout 26h -v -run Soak ./chaos
 
 cover: ## test coverage by function, and cover.out for go tool cover
 	CGO_ENABLED=0 $(GO) test -tags invariants -coverprofile=cover.out ./... && $(GO) tool cover -func=cover.out | tail -n 40

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -123,13 +122,7 @@ var buildDir string
 
 // build builds ../cmd/gnatsd-ev once, with the module of the broker.
 var build = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(buildDir, "gnatsd-ev")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/gnatsd-ev")
-	cmd.Dir = ".."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building gnatsd-ev: %w\n%s", err, out)
-	}
-	return path, nil
+	return candidate.Build(buildDir, "..", "gnatsd-ev", "./cmd/gnatsd-ev")
 })
 
 func TestMain(m *testing.M) {

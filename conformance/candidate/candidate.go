@@ -31,6 +31,10 @@ const (
 type Setting struct {
 	// Options become flags of the same names.
 	Options transcript.Options
+	// Flags are further arguments.
+	Flags []string
+	// Env are NAME=value pairs beside those of this process.
+	Env []string
 	// Loops is the number of event loops; 0 leaves it to the binary.
 	Loops int
 	// Port is the port to listen on; 0 takes any free one.
@@ -38,6 +42,18 @@ type Setting struct {
 	// Wrapper is a command that the binary's command line is appended to,
 	// as in strace -f.
 	Wrapper []string
+}
+
+// Build builds a program into dir and returns its path. It is run in this module or,
+// with at, in another directory, as go build is.
+func Build(dir, at, name, pkg string) (string, error) {
+	path := filepath.Join(dir, name)
+	cmd := exec.Command("go", "build", "-o", path, pkg)
+	cmd.Dir = at
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
+	}
+	return path, nil
 }
 
 // A Process is a running gnatsd-ev.
@@ -70,8 +86,10 @@ func Start(binary, dir string, s Setting) (*Process, error) {
 	for name, value := range s.Options {
 		line = append(line, "--"+name, value)
 	}
+	line = append(line, s.Flags...)
 	p := &Process{cmd: exec.Command(line[0], line[1:]...), exited: make(chan struct{}), output: &lockedBuffer{}}
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
+	p.cmd.Env = append(os.Environ(), s.Env...)
 	// A test that is killed must not leave brokers behind.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
@@ -82,7 +100,7 @@ func Start(binary, dir string, s Setting) (*Process, error) {
 		close(p.exited)
 	}()
 	if err := p.awaitPorts(dir, filepath.Base(binary)); err != nil {
-		p.kill()
+		p.Kill()
 		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(line, " "), err, p.Output())
 	}
 	return p, nil
@@ -168,7 +186,7 @@ func (p *Process) stop() error {
 	case <-p.exited:
 	case <-time.After(stopTimeout):
 		p.dump()
-		p.kill()
+		p.Kill()
 		return fmt.Errorf("still running %v after SIGTERM\n%s", stopTimeout, p.Output())
 	}
 	if p.err != nil {
@@ -187,8 +205,9 @@ func (p *Process) dump() {
 	}
 }
 
-// kill ends the process and its wrapper at once: they are a process group.
-func (p *Process) kill() {
+// Kill ends the process and its wrapper at once with SIGKILL: they are a process
+// group. A Stop behind it reports that.
+func (p *Process) Kill() {
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // fails only when they are gone
 	<-p.exited
 }
