@@ -11,7 +11,7 @@ import (
 // T01: one publisher, very many subscribers, payloads of all sizes: nothing is
 // lost, doubled, out of order or altered.
 func TestFanOutToManyLosesNothing(t *testing.T) {
-	members, length := Scale(500, 10_000), Scale(time.Second, 30*time.Second)
+	members, length := Scale(500, 10_000), Scale(time.Second, 20*time.Second)
 	onEach(t, ours, func(t *testing.T, s Setting) {
 		b := Start(t, s)
 		crowd := NewSwarm(t, b.Address())

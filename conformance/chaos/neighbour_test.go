@@ -18,7 +18,7 @@ func rate(from *Publisher, d time.Duration) float64 {
 // keeps its speed, others lose nothing and a quiet client is answered soon.
 func TestSlowSubscriberOnEachLoopHoldsNobodyUp(t *testing.T) {
 	const members, lagging = 10, 4
-	length := Scale(400*time.Millisecond, 10*time.Second)
+	length := Scale(400*time.Millisecond, 6*time.Second)
 	onEach(t, append(beside(), Setting{Loops: 4}), func(t *testing.T, s Setting) {
 		b := Start(t, s)
 		others := NewSwarm(t, b.Address())
@@ -55,7 +55,7 @@ func TestSlowSubscriberOnEachLoopHoldsNobodyUp(t *testing.T) {
 // quiet clients are answered.
 func TestFloodLeavesMemoryBoundedAndQuietClientsAnswered(t *testing.T) {
 	const publishers, lagging, pendingMax = 2, 10, 16 << 20
-	length := Scale(time.Second, 30*time.Second)
+	length := Scale(time.Second, 12*time.Second)
 	onEach(t, append(beside(), Setting{Loops: 4}), func(t *testing.T, s Setting) {
 		s.Options = transcript.Options{"max_pending": "16777216"}
 		b := Start(t, s)
@@ -87,7 +87,7 @@ func TestFloodLeavesMemoryBoundedAndQuietClientsAnswered(t *testing.T) {
 // T16: a pair that sends 1 MiB messages on the loop of a thousand clients with small
 // ones: those are not held up.
 func TestLargeMessagesDoNotHoldUpSmallOnes(t *testing.T) {
-	members, length := Scale(200, 1000), Scale(700*time.Millisecond, 20*time.Second)
+	members, length := Scale(200, 1000), Scale(700*time.Millisecond, 12*time.Second)
 	settings := []Setting{{Loops: 1}}
 	if Long() {
 		settings = append(settings, Setting{Real: true})

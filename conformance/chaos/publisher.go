@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 type Publisher struct {
 	ID   uint16
 	conn net.Conn
+	mu   sync.Mutex // leaf; held while frames are written, so that a PONG does not come between their pieces
 	out  []byte
 	sent atomic.Uint64
 
@@ -56,7 +58,7 @@ func (p *Publisher) read() {
 		}
 		switch word, _, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " "); word {
 		case "PING":
-			if _, p.err = p.conn.Write([]byte("PONG\r\n")); p.err != nil {
+			if p.err = p.write([]byte("PONG\r\n")); p.err != nil {
 				return
 			}
 		case "PONG":
@@ -94,13 +96,23 @@ func (p *Publisher) Publish(subject string, size int) error {
 
 // Flush writes what was published.
 func (p *Publisher) Flush() error {
-	_, err := p.conn.Write(p.out)
+	err := p.write(p.out)
 	p.out = p.out[:0]
+	return err
+}
+
+// write writes whole frames.
+func (p *Publisher) write(b []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, err := p.conn.Write(b)
 	return err
 }
 
 // flushInPieces writes what was published, cut anywhere.
 func (p *Publisher) flushInPieces(r *rand.Rand) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for b := p.out; len(b) > 0; {
 		n := min(len(b), 1+r.IntN(1+r.IntN(publishChunk)))
 		if _, err := p.conn.Write(b[:n]); err != nil {

@@ -10,7 +10,7 @@ import (
 // goes to one member, all have their share, and none is lost but those on their way to the dead.
 func TestQueueGroupSurvivesDeaths(t *testing.T) {
 	const living, doomed = 40, 10
-	total := Scale(uint64(20_000), uint64(1_000_000))
+	total := Scale(uint64(20_000), uint64(300_000))
 	onEach(t, ours, func(t *testing.T, s Setting) {
 		b := Start(t, s)
 		group, ledger := NewSwarm(t, b.Address()), &Ledger{}
