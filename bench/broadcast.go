@@ -26,6 +26,10 @@ func runBroadcast(r *run) error {
 		if err != nil {
 			return err
 		}
+		quiet, err := r.settled(f)
+		if err != nil {
+			return err
+		}
 		v := &volley{host: f.publishers(), client: publishers[0], flow: flow, landed: make(chan time.Duration, 1)}
 		v.frame = r.encode([]string{r.subject(0)}, 1, r.load.Size, 1)[0]
 		v.host.add(v)
@@ -54,8 +58,47 @@ func runBroadcast(r *run) error {
 		if r.target.Process != 0 {
 			r.report("broker_resident_before", float64(before.broker.Resident)/(1<<20), "MB")
 		}
-		return nil
+		return r.held(f, quiet)
 	})
+}
+
+// settled is the broker before the first message, if memory is asked for.
+func (r *run) settled(f *fleet) (sample, error) {
+	if r.load.Settle == 0 {
+		return sample{}, nil
+	}
+	if err := f.rest(r.load.Settle); err != nil {
+		return sample{}, err
+	}
+	quiet, err := r.take(f)
+	if err == nil && r.target.Process != 0 {
+		r.report("bytes_per_conn", r.perConn(quiet), "B")
+	}
+	return quiet, err
+}
+
+// held lets connections be for the load's time, and reports what they hold then.
+func (r *run) held(f *fleet, quiet sample) error {
+	if r.load.Hold == 0 {
+		return nil
+	}
+	last, err := r.take(f)
+	if err != nil {
+		return err
+	}
+	if err := r.hold(f, last, r.load.Hold); err != nil {
+		return err
+	}
+	if before := r.perConn(quiet); r.load.Settle > 0 && r.target.Process != 0 && before > 0 {
+		after, _ := r.result.Metric("bytes_per_conn_held")
+		r.report("memory_growth", after/before, "")
+	}
+	return nil
+}
+
+// perConn is the broker's memory for each connection.
+func (r *run) perConn(s sample) float64 {
+	return float64(s.broker.Resident-r.idle.Resident) / float64(r.load.Conns)
 }
 
 // volleys fires one message after another for d, one at least.
@@ -98,20 +141,24 @@ func (v *volley) fire() {
 	})
 }
 
+// landTime is how much longer nobody may get the message for each subscriber there is: where a
+// machine is emulated, a million sockets keep its kernel busy by themselves for a while.
+const landTime = 100 * time.Microsecond
+
 // land waits for the last subscriber, as long as some get the message.
 func (v *volley) land(f *fleet) (time.Duration, error) {
-	have := f.delivered()
+	have, patience := f.delivered(), answerTime+time.Duration(v.flow.subscribers)*landTime
 	for {
 		select {
 		case took := <-v.landed:
 			return took, nil
 		case err := <-f.failed:
 			return 0, err
-		case <-time.After(answerTime):
+		case <-time.After(patience):
 		}
 		now := f.delivered()
 		if now == have {
-			return 0, fmt.Errorf("some of %d subscribers have had no message for %v", v.flow.subscribers, answerTime)
+			return 0, fmt.Errorf("some of %d subscribers have had no message for %v", v.flow.subscribers, patience)
 		}
 		have = now
 	}

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"time"
 )
 
 // A Contender is one broker of a comparison.
@@ -20,13 +19,23 @@ type Contender struct {
 	Ask       []string `json:"-"`                  // prints its version; none asks Command[0] --version
 	Profile   []string `json:"-"`                  // further arguments with {profile}
 	Scenarios []string `json:"scenarios,omitempty"`
-	Version   string   `json:"version"` // what it says of itself
+	Tasks     []string `json:"tasks,omitempty"`  // names from Table.Tasks, empty for all it can
+	Beyond    []string `json:"beyond,omitempty"` // tasks it is known not to get through
+	Version   string   `json:"version"`          // what it says of itself
 }
 
-// runs reports whether the contender can run a scenario: without a list, all its
+// runs reports whether the contender takes part in a task: without lists, in all its
 // protocol has words for.
-func (c Contender) runs(scenario string) bool {
-	return CheckProtocol(c.Protocol, scenario) == nil && (len(c.Scenarios) == 0 || slices.Contains(c.Scenarios, scenario))
+func (c Contender) runs(t task) bool {
+	return CheckProtocol(c.Protocol, t.scenario) == nil &&
+		(len(c.Scenarios) == 0 || slices.Contains(c.Scenarios, t.scenario)) &&
+		(len(c.Tasks) == 0 || slices.Contains(c.Tasks, t.name)) && !slices.Contains(c.Beyond, t.name) &&
+		(!t.how.whole || c.whole())
+}
+
+// whole reports whether the contender serves all of NATS.
+func (c Contender) whole() bool {
+	return dialects[c.Protocol] == natsDialect{} && len(c.Scenarios) == 0
 }
 
 // A Plan says what to compare.
@@ -47,8 +56,10 @@ type Figure struct {
 	Label  string             `json:"label"`
 	Unit   string             `json:"unit"`
 	Load   Load               `json:"load"`
-	Values map[string][]Value `json:"values"`           // by contender, one a round unless it failed
-	Ratios map[string]*Ratio  `json:"ratios,omitempty"` // by pair: "ours/nats"
+	Rounds int                `json:"rounds,omitempty"`  // if fewer than the comparison's
+	RateOf string             `json:"rate_of,omitempty"` // the contender half of whose rate is the load's
+	Values map[string][]Value `json:"values"`            // by contender, one a round unless it failed
+	Ratios map[string]*Ratio  `json:"ratios,omitempty"`  // by pair: "ours/nats"
 }
 
 // A Value is what one contender reached in one round.
@@ -66,6 +77,7 @@ type Comparison struct {
 	Contenders []Contender `json:"contenders"`
 	Pairs      []Pair      `json:"pairs"`
 	Figures    []*Figure   `json:"figures"`
+	Musts      []Must      `json:"musts,omitempty"`
 	Warnings   []string    `json:"warnings,omitempty"`
 }
 
@@ -85,49 +97,83 @@ func (p Plan) Run(ctx context.Context) (*Comparison, error) {
 	}
 	chosen := p.chosen()
 	for _, t := range chosen {
-		for _, r := range t.rows {
-			c.Figures = append(c.Figures, &Figure{Name: r.name, Label: r.label, Load: t.load, Values: map[string][]Value{}})
-		}
+		c.Figures = append(c.Figures, t.figures(p.Rounds)...)
 	}
-	start := time.Now()
+	show := p.newAgenda(chosen, c.Contenders)
 	for round := range p.Rounds {
-		for _, t := range chosen {
-			for i := range c.Contenders {
-				who := c.Contenders[(i+round)%len(c.Contenders)]
-				if !who.runs(t.scenario) {
-					continue
-				}
-				result, err := p.once(ctx, t, who)
-				if ctx.Err() != nil {
-					return nil, ctx.Err()
-				}
-				c.note(t, who, round+1, result, err)
-				p.say(start, round, t, who, result, err)
+		for i := range chosen {
+			if chosen[i].how.past(round) {
+				continue
+			}
+			if err := p.task(ctx, c, &chosen[i], round, show); err != nil {
+				return nil, err
 			}
 		}
 	}
 	for _, fig := range c.Figures {
 		fig.compare(c.Pairs)
 	}
-	return c, nil
+	return c, c.judge(chosen)
 }
+
+// task runs a task of one round against every contender in turn.
+func (p Plan) task(ctx context.Context, c *Comparison, t *task, round int, show *agenda) error {
+	if t.how.half && t.load.Rate == 0 {
+		if err := p.saturate(ctx, c, t); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
+			c.Warnings = append(c.Warnings, fmt.Sprintf("%s, round %d has no rate, so it is left out: %v", t.name, round+1, err))
+			return nil
+		}
+		show.saturated(*t)
+	}
+	for i := range c.Contenders {
+		who := c.Contenders[(i+round)%len(c.Contenders)]
+		if !who.runs(*t) {
+			continue
+		}
+		result, err := p.once(ctx, *t, who)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		c.note(*t, who, round+1, result, err)
+		show.say(round, *t, who, result, err)
+	}
+	return nil
+}
+
+// figures are the task's rows without values.
+func (t task) figures(rounds int) []*Figure {
+	var all []*Figure
+	for _, r := range t.rows {
+		fig := &Figure{Name: r.name, Label: r.label, Load: t.load, Values: map[string][]Value{}}
+		if t.how.rounds > 0 && t.how.rounds < rounds {
+			fig.Rounds = t.how.rounds
+		}
+		if t.how.half {
+			fig.RateOf = reference
+		}
+		all = append(all, fig)
+	}
+	return all
+}
+
+// past reports whether a round, counted from 0, is more than there are to be.
+func (h how) past(round int) bool { return h.rounds > 0 && round >= h.rounds }
 
 // chosen are the tasks to run, with their loads.
 func (p Plan) chosen() []task {
 	var out []task
 	for _, t := range tasks {
-		if t.in&p.Table == 0 || len(p.Only) > 0 && !slices.Contains(p.Only, t.name) {
-			continue
+		if t, ok := t.planned(p); ok {
+			out = append(out, t)
 		}
-		t.load.Warmup = figureWarmup
-		t.load.Duration = time.Duration(float64(t.load.Duration) * p.Scale)
-		if p.Quick {
-			t.load = t.load.quickly()
-		}
-		out = append(out, t)
 	}
 	return out
 }
+
+// Needs reports whether a contender takes part in any task of the plan.
+func (p Plan) Needs(who Contender) bool { return slices.ContainsFunc(p.chosen(), who.runs) }
 
 // Rows are the names of the rows the plan will make.
 func (p Plan) Rows() []string {
@@ -142,7 +188,7 @@ func (p Plan) Rows() []string {
 
 // once runs one task against a fresh broker.
 func (p Plan) once(ctx context.Context, t task, who Contender) (*Result, error) {
-	if t.profiled {
+	if t.how.profiled {
 		who.Command = slices.Concat(who.Command, who.Profile)
 	}
 	broker, err := who.Spawn(ctx)
@@ -187,21 +233,6 @@ func (c *Comparison) Figure(name string) *Figure {
 		}
 	}
 	return nil
-}
-
-// say prints one line of progress.
-func (p Plan) say(start time.Time, round int, t task, who Contender, result *Result, err error) {
-	fmt.Fprintf(p.Progress, "%5.0fs  round %d/%d  %-12s %-9s", time.Since(start).Seconds(), round+1, p.Rounds, t.name, who.Name)
-	if err != nil {
-		fmt.Fprintf(p.Progress, "  failed: %v\n", err)
-		return
-	}
-	for _, r := range t.rows {
-		if v, ok := result.Metric(r.metric); ok {
-			fmt.Fprintf(p.Progress, "  %s %s", r.metric, number(v))
-		}
-	}
-	fmt.Fprintln(p.Progress)
 }
 
 // median is the middle of a contender's rounds.

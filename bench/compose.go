@@ -52,7 +52,10 @@ func (r *run) compose(h *host, flow *flow, rate int, routes ...route) *composer 
 }
 
 // composed reports whether the load's messages differ from each other.
-func (r *run) composed() bool { return r.rate > 0 || r.load.Verify || len(r.load.Mix) > 0 }
+func (r *run) composed() bool { return r.timed() || r.load.Verify || len(r.load.Mix) > 0 }
+
+// timed reports whether payloads say when they were sent.
+func (r *run) timed() bool { return r.rate > 0 || r.load.Stamp }
 
 func (c *composer) clients() []*client {
 	var all []*client

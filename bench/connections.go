@@ -67,7 +67,7 @@ func (r *run) hold(f *fleet, settled sample, d time.Duration) error {
 		return err
 	}
 	p, n := held.since(settled), float64(r.load.Conns)
-	r.report("bytes_per_conn_held", float64(held.broker.Resident-r.idle.Resident)/n, "B")
+	r.report("bytes_per_conn_held", r.perConn(held), "B")
 	r.report("cpu_us_per_conn_second", float64(p.cpu.Nanoseconds())/1000/n/p.wall.Seconds(), "us")
 	return nil
 }

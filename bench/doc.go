@@ -30,9 +30,15 @@
 //	flags.go      their flags
 //	output.go     results as files
 //	html.go       results as pages: html_result.go, html_comparison.go, page.html
+//	growth.go     cost as load grows, as curves
+//	markdown.go   a comparison as a block of a document
 //	plot.go       what plots share; plot_lines.go curves, plot_bars.go ratios
-//	rows.go       tables: which scenarios, with which load
+//	rows.go       what a row of a table is, and what of it a plan runs
+//	tasks.go      the tables: which scenarios, with which load, and what is to hold
 //	compare.go    rows of scenarios, rounds of rows, brokers side by side
+//	saturate.go   the rate of rows at half of what nats-server carries
+//	agenda.go     how long that takes
+//	musts.go      whether what is to hold does
 //	ratio.go      ratios of rounds and their intervals
 //	limit.go      when a comparison has failed
 //	stored.go     two stored comparisons side by side
@@ -54,4 +60,10 @@
 // broker that holds its publishers up does not look faster for it. What was due and
 // could not be sent at all is reported. Latencies count while the loops of this
 // process are not the bottleneck; a result warns when they are late or busy.
+//
+// # How a rate is found
+//
+// Tails of latency are compared at half of the rate that nats-server carries: before the
+// first round it is driven at full speed, three times, and half of the median of what was published
+// is everybody's rate in all rounds of that run.
 package bench

@@ -23,7 +23,7 @@ func LoadFlags(fs *flag.FlagSet, s Scenario) *Load {
 		{"pairs", &load.Pairs, "publishers with one subscriber each"},
 		{"perconn", &load.PerConn, "subscriptions each connection makes"},
 		{"rate", &load.Rate, s.rateHelp()},
-		{"window", &load.Window, "`messages` a subscriber may be behind at full speed"},
+		{"window", &load.Window, s.windowHelp()},
 		{"clients", &load.Clients, "1 or 2 connections, one request at a time; 0 measures every case"},
 		{"conn-rate", &load.ConnRate, "connections opened a `second`; 0 is as fast as it goes"},
 		{"share", &load.Share, "`percent` of the subscribers that stop reading"},
@@ -39,6 +39,9 @@ func LoadFlags(fs *flag.FlagSet, s Scenario) *Load {
 	fs.Var(bindFlag{&load}, "bind", "source `addresses`, used in turn: 127.0.0.2-9, or a comma list")
 	if has("beside") {
 		fs.StringVar(&load.Beside, "beside", "", "one of "+strings.Join(Sides, ", ")+"; all by default")
+	}
+	if has("wild") {
+		fs.BoolVar(&load.Wild, "wild", false, "subscribe to patterns with a star before the last word")
 	}
 	if has("verify") {
 		fs.BoolVar(&load.Verify, "verify", false, "number and seal every payload: what is lost, doubled, reordered or altered fails the run")
@@ -70,6 +73,14 @@ func LoadFlags(fs *flag.FlagSet, s Scenario) *Load {
 		})
 	}
 	return &load
+}
+
+// windowHelp says what a scenario's window is.
+func (s Scenario) windowHelp() string {
+	if s.Name == "reqrep" {
+		return "`requests` on their way as fast as it goes, between two connections; 0 is one at a time"
+	}
+	return "`messages` a subscriber may be behind at full speed"
 }
 
 // rateHelp says what a scenario's rate is.

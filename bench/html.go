@@ -76,7 +76,7 @@ func (s *section) add(k sketch, numbers sheet) {
 
 // sheet describes where figures were made.
 func (m Machine) sheet(caption string) sheet {
-	return sheet{Caption: caption, Words: true, Head: []string{"what", "is"}, Rows: [][]string{
+	s := sheet{Caption: caption, Words: true, Head: []string{"what", "is"}, Rows: [][]string{
 		{"date", m.Date.Format("2006-01-02 15:04:05 MST")},
 		{"host", m.Host},
 		{"kernel", m.System},
@@ -85,6 +85,10 @@ func (m Machine) sheet(caption string) sheet {
 		{"generator built by", m.Go},
 		{"command", shellLine(m.Command)},
 	}}
+	if m.Revision != "" {
+		s.Rows = append(s.Rows, []string{"of commit", m.Revision})
+	}
+	return s
 }
 
 // grouped is number with thousands apart: what has nine digits is read wrongly without.
@@ -157,7 +161,7 @@ func (load Load) sheet(scenario string) sheet {
 	values := map[string]string{
 		"conns": plain(float64(load.Conns)), "pairs": plain(float64(load.Pairs)), "perconn": plain(float64(load.PerConn)),
 		"size": sizesFlag{&load}.String() + " bytes", "rate": rateText(load.Rate), "window": plain(float64(load.Window)) + " messages",
-		"clients": plain(float64(load.Clients)), "beside": load.Beside, "verify": strconv.FormatBool(load.Verify),
+		"wild": strconv.FormatBool(load.Wild), "clients": plain(float64(load.Clients)), "beside": load.Beside, "verify": strconv.FormatBool(load.Verify),
 		"readers": plain(float64(load.Readers)), "conn-rate": rateText(load.ConnRate), "ramp": load.Ramp.String(), "hold": load.Hold.String(),
 		"share": plain(float64(load.Share)) + " %", "warmup": load.Warmup.String(), "duration": load.Duration.String(), "settle": load.Settle.String(),
 	}

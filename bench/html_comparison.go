@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 )
@@ -23,17 +22,17 @@ func (c *Comparison) writeHTML(w io.Writer) error {
 		Warnings: c.Warnings,
 	}
 	if c.Quick {
-		p.Notes = append(p.Notes, "A quick look: less load than the labels say, and no figures.")
+		p.Notes = append(p.Notes, quickNote)
 	}
 	if b := c.bars(); len(b.groups) > 0 {
 		s := p.section("Ratios", readRatios)
 		s.add(b, c.ratioSheet())
 	}
-	if g, numbers := c.growth(); g != nil {
-		s := p.section("Cost as load grows", "Processor time of the broker for each delivery, by how many subscribers get each message. Flat or falling is good.")
-		s.add(g, numbers)
+	c.addGrowths(p)
+	if len(c.Musts) > 0 {
+		p.section("What is to hold", "").Sheets = []sheet{c.mustSheet()}
 	}
-	p.section("Medians", "").Sheets = []sheet{c.medianSheet()}
+	p.section("Medians", c.roundsText()).Sheets = []sheet{c.medianSheet()}
 	p.section("How it was made", "").Sheets = append([]sheet{c.Machine.sheet("machine and command")}, c.contenderSheets()...)
 	return p.write(w)
 }
@@ -91,47 +90,6 @@ func (c *Comparison) ratioSheet() sheet {
 		s.Rows = append(s.Rows, row)
 	}
 	return s
-}
-
-// growthPrefix begins the names of the rows that differ in nothing but how many
-// subscribers they have.
-const growthPrefix = "fan-"
-
-// growth plots those rows, or returns nil if there are fewer than two.
-func (c *Comparison) growth() (*curves, sheet) {
-	var rows []*Figure
-	for _, fig := range c.Figures {
-		if strings.HasPrefix(fig.Name, growthPrefix) && fig.Load.Conns > 0 {
-			rows = append(rows, fig)
-		}
-	}
-	if len(rows) < 2 {
-		return nil, sheet{}
-	}
-	slices.SortStableFunc(rows, func(a, b *Figure) int { return a.Load.Conns - b.Load.Conns })
-	g := &curves{name: "CPU per delivery by number of subscribers"}
-	numbers := sheet{Caption: "CPU per delivery, us", Head: append([]string{"subscribers"}, c.names()...)}
-	var xs, ys []float64
-	for _, fig := range rows {
-		xs = append(xs, float64(fig.Load.Conns))
-		row := []string{plain(float64(fig.Load.Conns))}
-		for _, who := range c.Contenders {
-			row = append(row, fig.medianText(who.Name, c.Rounds, grouped))
-		}
-		numbers.Rows = append(numbers.Rows, row)
-	}
-	for i, who := range c.Contenders {
-		one := series{name: who.Name, style: i, x: xs, marked: true}
-		for _, fig := range rows {
-			one.y = append(one.y, fig.median(who.Name))
-		}
-		ys = append(ys, one.y...)
-		g.series = append(g.series, one)
-	}
-	g.x = axis{logarithmicScale(xs...), "subscribers, logarithmic", plain}
-	g.y = axis{logarithmicScale(ys...), "CPU per delivery, us, logarithmic", plain}
-	g.says = numbers.say()
-	return g, numbers
 }
 
 func (c *Comparison) medianSheet() sheet {

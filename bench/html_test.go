@@ -134,7 +134,23 @@ func TestReportOfAComparison(t *testing.T) {
 			t.Errorf("%q is not in the report", want)
 		}
 	}
+	for _, want := range []string{"literal subscriptions", "wildcard subscriptions", "What is to hold"} {
+		if strings.Contains(text, want) {
+			t.Errorf("there is nothing of %q in the run, and the report has it", want)
+		}
+	}
 	c := compared()
+	for _, n := range []int{10, 1000} {
+		c.Figures = append(c.Figures, &Figure{Name: fmt.Sprintf("wild-%d", n), Load: Load{Conns: 10, PerConn: n / 10}, Values: map[string][]Value{"ours": {{1, 0.5}, {2, 0.6}}}})
+	}
+	c.Musts = judged(t).Musts
+	text = pageOf(t, c)
+	for _, want := range []string{"CPU per publish by number of wildcard subscriptions", "What is to hold", "<td>not met</td>", "<td>ours &lt;= 1024</td>"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in the report", want)
+		}
+	}
+	c = compared()
 	c.Figures, c.Quick = c.Figures[:1], true
 	if text := pageOf(t, c); strings.Contains(text, "Cost as load grows") || !strings.Contains(text, "A quick look") {
 		t.Error("one point is a curve, or a quick look is not called one")

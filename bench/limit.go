@@ -63,11 +63,27 @@ func (l Limit) String() string {
 	return l.name() + l.Op + strconv.FormatFloat(l.Bound, 'g', -1, 64)
 }
 
-func (l Limit) name() string {
+func (l Limit) name() string { return l.Row + "." + l.who() }
+
+// who is the contender, or the pair.
+func (l Limit) who() string {
 	if l.To == "" {
-		return l.Row + "." + l.Who
+		return l.Who
 	}
-	return l.Row + "." + l.Who + "/" + l.To
+	return l.Who + "/" + l.To
+}
+
+// holds reports whether a value is on the side of the bound that the limit says.
+func (l Limit) holds(value float64) bool {
+	switch l.Op {
+	case ">":
+		return value > l.Bound
+	case ">=":
+		return value >= l.Bound
+	case "<":
+		return value < l.Bound
+	}
+	return value <= l.Bound
 }
 
 // Check reports a limit on what will not be measured.
@@ -86,20 +102,10 @@ func (l Limit) Check(rows, contenders []string) error {
 // broken describes in which way a value breaks the limit; "" if it does not. What has
 // no value breaks every limit: a gate nobody can look through is shut.
 func (l Limit) broken(value float64) string {
-	var failed bool
-	switch {
-	case math.IsNaN(value):
+	if math.IsNaN(value) {
 		return fmt.Sprintf("%s has no value, so %s cannot be told", l.name(), l)
-	case l.Op == ">":
-		failed = value > l.Bound
-	case l.Op == ">=":
-		failed = value >= l.Bound
-	case l.Op == "<":
-		failed = value < l.Bound
-	case l.Op == "<=":
-		failed = value <= l.Bound
 	}
-	if !failed {
+	if !l.holds(value) {
 		return ""
 	}
 	return fmt.Sprintf("%s is %s, which is %s %v", l.name(), number(value), l.Op, l.Bound)

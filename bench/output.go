@@ -20,11 +20,12 @@ type Report struct {
 	*Result
 }
 
-// ReportFiles and ComparisonFiles are the endings of files that results can be written
+// ReportFiles, ChangesFiles and ComparisonFiles are the endings of files that results can be written
 // as; WriteFile of each knows them.
 var (
 	ReportFiles     = []string{".json", ".csv", ".hgrm", ".html"}
-	ComparisonFiles = []string{".json", ".html"}
+	ChangesFiles    = []string{".json", ".html"}
+	ComparisonFiles = []string{".json", ".html", ".md"}
 )
 
 // CheckFile reports a file name that has none of the endings.
@@ -48,11 +49,18 @@ func (r *Report) WriteFile(name string) error {
 }
 
 // WriteFile writes the comparison in the format that the name's ending says, one of
-// ComparisonFiles; directories are made.
-func (c *Comparison) WriteFile(name string) error { return writeEither(name, c, ComparisonFiles) }
+// ComparisonFiles; directories are made. A Markdown document keeps what it has around the
+// comparison.
+func (c *Comparison) WriteFile(name string) error {
+	if filepath.Ext(name) == ".md" {
+		return c.writeDocument(name)
+	}
+	return writeEither(name, c, ComparisonFiles)
+}
 
-// WriteFile is that of Comparison.
-func (d *Changes) WriteFile(name string) error { return writeEither(name, d, ComparisonFiles) }
+// WriteFile writes the changes in the format that the name's ending says, one of
+// ChangesFiles; directories are made.
+func (d *Changes) WriteFile(name string) error { return writeEither(name, d, ChangesFiles) }
 
 // writeEither writes what every result can be written as: HTML, or JSON.
 func writeEither(name string, v interface{ writeHTML(io.Writer) error }, endings []string) error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -22,7 +23,8 @@ type Machine struct {
 	Processor  string    `json:"processor"` // model
 	Processors int       `json:"processors"`
 	MemoryMB   int64     `json:"memory_mb"`
-	Go         string    `json:"go"` // that built the generator
+	Go         string    `json:"go"`                 // that built the generator
+	Revision   string    `json:"revision,omitempty"` // of the source it was built from
 	Date       time.Time `json:"date"`
 	Command    []string  `json:"command"`
 }
@@ -33,6 +35,7 @@ func ThisMachine() Machine {
 		Processors: runtime.NumCPU(),
 		Go:         runtime.Version(),
 		Date:       time.Now().UTC().Truncate(time.Second),
+		Revision:   revision(),
 		Command:    withoutSecrets(os.Args),
 	}
 	m.Host, _ = os.Hostname() // an empty name says as much as an error would
@@ -51,6 +54,30 @@ func ThisMachine() Machine {
 		m.MemoryMB = kb >> 10
 	}
 	return m
+}
+
+// revisionDigits are what it takes to tell commits apart.
+const revisionDigits = 10
+
+// revision is the commit this program was built from, as far as it knows.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	commit, changed := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value[:min(len(s.Value), revisionDigits)]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = " with changes"
+		}
+	}
+	if commit == "" {
+		return ""
+	}
+	return commit + changed
 }
 
 // secret is what stands before the @ of a URL: a user and a password, or a token.

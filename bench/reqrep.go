@@ -8,12 +8,13 @@ import (
 )
 
 // runReqrep: a request and its reply. With a rate, requests are due whether the
-// reply before has come or not. Without one they go one at a time: with one
+// reply before has come or not. With a window, so many are on their way, as fast as it
+// goes. Without either they go one at a time: with one
 // client the requester answers itself; with two they are connections opened one after
 // the other; the third case has one opened in between, so that a broker
 // that deals connections to two loops has both on one.
 func runReqrep(r *run) error {
-	if r.rate > 0 {
+	if r.rate > 0 || r.load.Window > 0 {
 		return r.withFleet(r.requests)
 	}
 	for _, c := range [...]struct {
@@ -32,8 +33,8 @@ func runReqrep(r *run) error {
 	return nil
 }
 
-// requests measures requests at a rate, between two connections. The latency is that
-// of replies, from when the request was due.
+// requests measures requests at a rate or within a window, between two connections. The
+// latency is that of replies, from when the request was due.
 func (r *run) requests(f *fleet) error {
 	service, inbox := "b."+r.id+".svc", "_INBOX."+nuid.Next()
 	stream := r.newStreams(1)[0]
@@ -54,11 +55,16 @@ func (r *run) requests(f *fleet) error {
 	}
 	requester := newClients(1)
 	requester[0].hello = sub(inbox)
+	var flow *flow
+	if r.rate == 0 {
+		flow = newFlow(f.publishers().l, 1, 1, r.load.Window)
+		requester[0].meter = &meter{flow: flow}
+	}
 	r.watch(requester[0], nil, stream)
 	if err := f.open(requester, func(int) *host { return f.publishers() }); err != nil {
 		return err
 	}
-	s := r.compose(f.publishers(), nil, r.rate, route{requester[0], service, inbox, stream})
+	s := r.compose(f.publishers(), flow, r.rate, route{requester[0], service, inbox, stream})
 	p, err := r.measured(f, traffic{sources: []source{s}, copies: 2, replied: true})
 	if err != nil {
 		return err

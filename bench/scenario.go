@@ -34,6 +34,7 @@ type Load struct {
 	Conns    int           `json:"conns,omitempty"`     // connections, or subscribers, or publishers in fanin
 	Pairs    int           `json:"pairs,omitempty"`     // publishers with one subscriber each
 	PerConn  int           `json:"per_conn,omitempty"`  // subscriptions each connection makes
+	Wild     bool          `json:"wild,omitempty"`      // subs: to patterns with a star each
 	Size     int           `json:"size,omitempty"`      // payload bytes, of a mix the most
 	Mix      Mix           `json:"mix,omitempty"`       // payload sizes by weight
 	Rate     int           `json:"rate,omitempty"`      // messages a second in all, due whatever the broker does; 0 is full speed
@@ -41,6 +42,7 @@ type Load struct {
 	Clients  int           `json:"clients,omitempty"`   // reqrep: connections, 0 for every case
 	Beside   string        `json:"beside,omitempty"`    // quiet: what goes on beside, "" for every case
 	Verify   bool          `json:"verify,omitempty"`    // subscribers check every payload
+	Stamp    bool          `json:"stamp,omitempty"`     // payloads say when they were sent, as with a rate: one by one, at full speed
 	Bind     []netip.Addr  `json:"bind,omitempty"`      // source addresses of connections, in turn
 	Readers  int           `json:"readers,omitempty"`   // our loops that read
 	ConnRate int           `json:"conn_rate,omitempty"` // connections opened a second, 0 for as fast as it goes
@@ -71,7 +73,7 @@ var Scenarios = []Scenario{
 		[]string{"conns", "size", "rate", "window", "readers", "verify", "warmup", "duration"}, runFanout},
 	{"broadcast", "one message at a time to many subscribers: until the last one has it",
 		Load{Conns: 1000, Size: 128, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
-		[]string{"conns", "size", "readers", "warmup", "duration"}, runBroadcast},
+		[]string{"conns", "size", "readers", "warmup", "duration", "settle", "hold"}, runBroadcast},
 	{"spread", "one publisher, many subscribers on a subject each, in turn",
 		Load{Conns: 1000, Size: 128, Window: 64, Readers: 1, Warmup: time.Second / 2, Duration: 3 * time.Second},
 		[]string{"conns", "size", "rate", "window", "readers", "verify", "warmup", "duration"}, runSpread},
@@ -83,7 +85,7 @@ var Scenarios = []Scenario{
 		[]string{"pairs", "size", "rate", "window", "readers", "verify", "warmup", "duration"}, runPairs},
 	{"reqrep", "round trips of requests, one at a time",
 		Load{Size: 16, Warmup: time.Second / 2, Duration: 2 * time.Second},
-		[]string{"clients", "size", "rate", "verify", "warmup", "duration"}, runReqrep},
+		[]string{"clients", "size", "rate", "window", "verify", "warmup", "duration"}, runReqrep},
 	{"queue", "one publisher, many members of a queue group",
 		Load{Conns: 100, Size: 128, Window: 16384, Warmup: time.Second / 2, Duration: 3 * time.Second},
 		[]string{"conns", "size", "rate", "window", "verify", "warmup", "duration"}, runQueue},
@@ -99,9 +101,9 @@ var Scenarios = []Scenario{
 	{"soak", "traffic, and clients that come and go, for long: the slope of memory",
 		Load{Conns: 50, Size: 128, Rate: 1000, ConnRate: 50, Readers: 1, Warmup: time.Second, Duration: 20 * time.Second},
 		[]string{"conns", "size", "rate", "conn-rate", "readers", "verify", "warmup", "duration"}, runSoak},
-	{"subs", "many literal subjects: memory, cost of SUB, cost of a match",
+	{"subs", "many subjects: memory, cost of SUB, cost of a match",
 		Load{Conns: 1000, PerConn: 1000, Size: 16, Window: 16384, Warmup: time.Second / 2, Duration: 2 * time.Second, Settle: 3 * time.Second},
-		[]string{"conns", "perconn", "size", "window", "verify", "warmup", "duration", "settle"}, runSubs},
+		[]string{"conns", "perconn", "wild", "size", "window", "verify", "warmup", "duration", "settle"}, runSubs},
 	{"quiet", "round trips of a quiet client's PING beside busy ones",
 		Load{Conns: 10000, Size: 128, Rate: 100, Window: 8192, Warmup: time.Second / 2, Duration: 4 * time.Second},
 		[]string{"conns", "size", "rate", "window", "beside", "verify", "warmup", "duration"}, runQuiet},
@@ -252,6 +254,9 @@ func (load Load) Check(s Scenario) error {
 	for name, v := range map[string]int{
 		"conns": load.Conns, "pairs": load.Pairs, "perconn": load.PerConn, "window": load.Window, "readers": load.Readers,
 	} {
+		if name == "window" && s.Name == "reqrep" && v == 0 {
+			continue // one at a time
+		}
 		if slices.Contains(s.Flags, name) && v < 1 {
 			return fmt.Errorf("--%s %d is less than 1", name, v)
 		}
@@ -269,8 +274,8 @@ func (load Load) Check(s Scenario) error {
 		return fmt.Errorf("--share %d of --conns %d: both sides need somebody", load.Share, load.Conns)
 	case s.Name == "soak" && load.Rate == 0:
 		return errors.New("--rate 0: a soak is at a rate")
-	case s.Name == "reqrep" && load.Rate > 0 && load.Clients != 0:
-		return errors.New("--clients is for requests without --rate")
+	case s.Name == "reqrep" && (load.Rate > 0 || load.Window > 0) && load.Clients != 0:
+		return errors.New("--clients is for requests one at a time, without --rate and --window")
 	case load.ConnRate < 0 || load.ConnRate > rateMax:
 		return fmt.Errorf("--conn-rate %d is not between 0 and %d", load.ConnRate, rateMax)
 	case load.Duration < 0 || load.Warmup < 0 || load.Settle < 0 || load.Ramp < 0 || load.Hold < 0:

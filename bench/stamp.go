@@ -77,7 +77,7 @@ type form struct {
 
 // newForm makes the form the load asks for; with a rate, times count.
 func (r *run) newForm(rate int) *form {
-	f := &form{sizes: newPicker(r.load.Size, r.load.Mix, r.sizeMin()), times: rate > 0, numbered: r.load.Verify}
+	f := &form{sizes: newPicker(r.load.Size, r.load.Mix, r.sizeMin()), times: rate > 0 || r.load.Stamp, numbered: r.load.Verify}
 	f.buf = filler(f.sizes.max())
 	return f
 }
@@ -87,7 +87,7 @@ func (r *run) sizeMin() int {
 	switch {
 	case r.load.Verify:
 		return stampBytes
-	case r.rate > 0:
+	case r.timed():
 		return timesBytes
 	}
 	return 0

@@ -62,6 +62,9 @@ func Differences(was, is *Comparison, base string) *Changes {
 		}
 		load := fig.Load
 		load.Duration = before.Load.Duration // warned of above
+		if fig.RateOf != "" && fig.RateOf == before.RateOf {
+			load.Rate = before.Load.Rate // each run finds its own
+		}
 		if !reflect.DeepEqual(load, before.Load) {
 			d.Warnings = append(d.Warnings, fmt.Sprintf("%s is left out: its load has changed", fig.Name))
 			continue

@@ -12,7 +12,7 @@ const picksMax = 1 << 17
 // picksSeed makes every run pick the same ones.
 const picksSeed = 42
 
-// runSubs: Conns connections with PerConn literal subjects each.
+// runSubs: Conns connections with PerConn subjects each, literal ones or patterns.
 func runSubs(r *run) error {
 	return r.withFleet(func(f *fleet) error {
 		flow := newFlow(f.publishers().l, 1, 1, r.load.Window)
@@ -57,7 +57,7 @@ func (r *run) subscribe(f *fleet, subscribers []*client) error {
 	err = f.ask(subscribers, func(i int) []byte {
 		var b []byte
 		for k := range r.load.PerConn {
-			b = fmt.Appendf(b, "SUB %s %d\r\n", r.deep(i, "k", k), k+1)
+			b = fmt.Appendf(b, "SUB %s %d\r\n", r.pattern(i, k), k+1)
 		}
 		return b
 	})
@@ -86,9 +86,20 @@ func (r *run) subscribe(f *fleet, subscribers []*client) error {
 	return nil
 }
 
-// deep is a subject of four words.
+// deep is a subject of four words, or of five where patterns have a star.
 func (r *run) deep(conn int, word string, k int) string {
+	if r.load.Wild {
+		return fmt.Sprintf("b.%s.c%d.any.%s%d", r.id, conn, word, k)
+	}
 	return fmt.Sprintf("b.%s.c%d.%s%d", r.id, conn, word, k)
+}
+
+// pattern is what is subscribed to: the subject, or one with a star before its last word.
+func (r *run) pattern(conn, k int) string {
+	if r.load.Wild {
+		return fmt.Sprintf("b.%s.c%d.*.k%d", r.id, conn, k)
+	}
+	return r.deep(conn, "k", k)
 }
 
 // hits publishes to random subjects that have a subscriber.

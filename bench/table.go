@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,10 +19,22 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 	for _, who := range c.Contenders {
 		fmt.Fprintf(w, "%s: %s (%s)\n", who.Name, who.Version, strings.Join(who.Command, " "))
 	}
+	if text := c.roundsText(); text != "" {
+		fmt.Fprintln(w, text)
+	}
 	if c.Quick {
-		fmt.Fprintln(w, "A quick look: less load than the labels say, and no figures.")
+		fmt.Fprintln(w, quickNote)
 	}
 	fmt.Fprintln(w)
+	if err := c.writeTables(w); err != nil {
+		return err
+	}
+	writeWarnings(w, c.Warnings)
+	return nil
+}
+
+// writeTables prints medians, ratios, and what is to hold, as far as there are any.
+func (c *Comparison) writeTables(w io.Writer) error {
 	if err := c.writeMedians(w); err != nil {
 		return err
 	}
@@ -31,8 +44,28 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 			return err
 		}
 	}
-	writeWarnings(w, c.Warnings)
-	return nil
+	if len(c.Musts) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	return c.writeMusts(w)
+}
+
+// quickNote says what a quick look is.
+const quickNote = "A quick look: less load than the labels say, and no figures."
+
+// roundsText says which rows have fewer rounds than others; "" if none has.
+func (c *Comparison) roundsText() string {
+	var names []string
+	for _, fig := range c.Figures {
+		if fig.Rounds > 0 {
+			names = append(names, fmt.Sprintf("%s %d", fig.Name, fig.Rounds))
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return "Rows with fewer rounds: " + strings.Join(names, ", ") + "."
 }
 
 // newTable is a writer whose cells end with a tab.
@@ -66,6 +99,9 @@ func (c *Comparison) writeMedians(w io.Writer) error {
 // medianText is a contender's median; a dash for none. One of fewer rounds than there
 // were says so.
 func (fig *Figure) medianText(who string, rounds int, number func(float64) string) string {
+	if fig.Rounds > 0 {
+		rounds = fig.Rounds
+	}
 	switch n := len(fig.Values[who]); n {
 	case 0:
 		return "-"
@@ -105,14 +141,37 @@ func (r *Ratio) String() string {
 }
 
 // warningsMax is how many warnings a table shows.
-const warningsMax = 12
+const warningsMax = 24
 
 func writeWarnings(w io.Writer, warnings []string) {
-	for i, text := range warnings {
-		if i == warningsMax {
-			fmt.Fprintf(w, "warning: and %d more, see the JSON\n", len(warnings)-i)
-			return
-		}
+	for _, text := range condensed(warnings) {
 		fmt.Fprintln(w, "warning:", text)
 	}
+}
+
+// numbers are what differs between warnings of the same thing.
+var numbers = regexp.MustCompile(`[0-9][0-9.]*`)
+
+// condensed are warnings without those that say the same of a row with other numbers, rounds'
+// for one; and not more than can be read.
+func condensed(warnings []string) []string {
+	var said []string
+	times, at := map[string]int{}, map[string]int{}
+	for _, text := range warnings {
+		row, rest, _ := strings.Cut(text, ", ")
+		key := row + numbers.ReplaceAllString(rest, "")
+		if times[key]++; times[key] == 1 {
+			at[key] = len(said)
+			said = append(said, text)
+		}
+	}
+	for key, n := range times {
+		if n > 1 {
+			said[at[key]] += fmt.Sprintf(" (and %d more like it)", n-1)
+		}
+	}
+	if extra := len(said) - warningsMax; extra > 0 {
+		said = append(said[:warningsMax], fmt.Sprintf("and %d more, see the JSON", extra))
+	}
+	return said
 }

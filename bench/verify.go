@@ -172,7 +172,7 @@ func (l *ledger) enter(id uint32, number uint64) bool {
 // the times, for the numbers of the streams it is to get. group is what it
 // shares them with, nil when it gets all. It is called before it is opened.
 func (r *run) watch(c *client, group *ledger, streams ...*stream) {
-	if r.rate == 0 && !r.load.Verify {
+	if !r.timed() && !r.load.Verify {
 		return
 	}
 	if r.load.Verify {

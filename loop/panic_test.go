@@ -9,8 +9,8 @@ import (
 	"gnatsd-ev/internal/invariant"
 )
 
-// endOfProcess is what tests panic with where an owner would end the process.
-var endOfProcess = errors.New("the process ends")
+// errEnd is what tests panic with where an owner would end the process.
+var errEnd = errors.New("the process ends")
 
 // panics is what a stage's owner was told.
 type panics struct {
@@ -29,7 +29,7 @@ func newPanics(t *testing.T) *panics {
 		},
 		Broken: func(_ *Loop, what Panic) {
 			p.broken = append(p.broken, what)
-			panic(endOfProcess)
+			panic(errEnd)
 		},
 	})
 	return p
@@ -40,7 +40,7 @@ func (p *panics) breaks(f func()) (ended bool) {
 	defer func() {
 		switch v := recover(); v {
 		case nil:
-		case endOfProcess:
+		case errEnd:
 			ended = true
 		default:
 			panic(v)

@@ -27,7 +27,8 @@ type preset struct {
 
 var presets = map[string]preset{
 	"compare": {"compare", "brokers side by side, with other protocols as well", bench.CompareTable,
-		"ours,nats,redis,mosquitto,floor", nil, "ours/nats,ours/redis,ours/mosquitto,ours/floor,floor/nats", 3, 0.35},
+		"ours,nats,redis,mosquitto,floor", texts{"one@burst,trickle,spread=--loops 1", "no-uring@trickle=--io_uring=off"},
+		"ours/nats,ours/redis,ours/mosquitto,ours/floor,floor/nats,ours/one,no-uring/floor", 3, 0.35},
 	"figures": {"figures", "our broker and nats-server side by side, in everything both do", bench.FiguresTable,
 		"ours,nats", texts{"ours-1=--loops 1"}, "ours/nats,ours-1/nats", 5, 1},
 }
@@ -85,7 +86,7 @@ func (c *comparing) flags(errs io.Writer) *flag.FlagSet {
 	}
 	c.find.flags(fs)
 	fs.StringVar(&c.contenders, "contenders", c.contenders, "comma-separated `names`")
-	fs.Var(&c.variants, "variant", "`NAME=FLAGS`: our broker once more, with further flags; may be given again"+seeDefault(c.preset.variants))
+	fs.Var(&c.variants, "variant", "`NAME[@TASKS]=FLAGS`: our broker once more, with further flags, in all tasks or some; may be given again"+seeDefault(c.preset.variants))
 	fs.StringVar(&c.base, "base", "", "report each contender's ratio to this `contender`, instead of --ratios")
 	fs.StringVar(&c.ratios, "ratios", c.ratios, "comma-separated `pairs` to report")
 	fs.IntVar(&c.plan.Rounds, "rounds", c.rounds, "rounds; an interval wants 3, a published median 5 or more")
@@ -94,7 +95,7 @@ func (c *comparing) flags(errs io.Writer) *flag.FlagSet {
 	fs.BoolVar(&c.plan.Quick, "quick", false, "one short round of less load: a look, not a figure")
 	fs.Float64Var(&c.plan.Scale, "scale", c.scale, "`factor` for measured durations; 1 is --full")
 	fs.Var(&c.limited, "fail-if", "end with status 1 if this `LIMIT` holds; may be given again")
-	outFlag(fs, &c.files, bench.ComparisonFiles, "NAME.json (every value), NAME.html (a report with plots)")
+	outFlag(fs, &c.files, bench.ComparisonFiles, "NAME.json (every value), NAME.html (a report with plots), NAME.md (the tables; an existing document must have the lines <!-- comparison --> and <!-- /comparison --> for them to stand between)")
 	fs.BoolVar(&c.asJSON, "json", false, "print JSON behind the table")
 	return fs
 }
@@ -188,10 +189,8 @@ func (c *comparing) prepare(errs io.Writer) error {
 	if c.only != "" {
 		p.Only = strings.Split(c.only, ",")
 	}
-	for _, name := range p.Only {
-		if !slices.Contains(c.table.Tasks(), name) {
-			return fmt.Errorf("--only: no task %q in %s", name, strings.Join(c.table.Tasks(), ","))
-		}
+	if err := c.known("--only", p.Only); err != nil {
+		return err
 	}
 	if len(c.variants) == 0 {
 		c.variants = c.preset.variants
@@ -200,12 +199,29 @@ func (c *comparing) prepare(errs io.Writer) error {
 	if p.Contenders, err = c.find.contenders(strings.Split(c.contenders, ","), c.variants, errs); err != nil {
 		return err
 	}
+	for _, who := range p.Contenders {
+		if err := c.known("--variant "+who.Name, who.Tasks); err != nil {
+			return err
+		}
+	}
+	// A variant for some tasks is no column of a table without them.
+	p.Contenders = slices.DeleteFunc(p.Contenders, func(who bench.Contender) bool { return len(who.Tasks) > 0 && !p.Needs(who) })
 	if p.Pairs, err = c.pairs(names(p.Contenders)); err != nil {
 		return err
 	}
 	for _, l := range c.limits {
 		if err := l.Check(p.Rows(), names(p.Contenders)); err != nil {
 			return fmt.Errorf("--fail-if %w", err)
+		}
+	}
+	return nil
+}
+
+// known reports a name that is no task's.
+func (c *comparing) known(flag string, tasks []string) error {
+	for _, name := range tasks {
+		if !slices.Contains(c.table.Tasks(), name) {
+			return fmt.Errorf("%s: no task %q in %s", flag, name, strings.Join(c.table.Tasks(), ","))
 		}
 	}
 	return nil

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"gnatsd-ev/bench"
 )
 
 // quickly is a comparison of one row that takes about a second: our broker beside itself.
@@ -27,8 +30,8 @@ func TestMistakesInComparisons(t *testing.T) {
 	self := os.Args[0]
 	for flags, want := range map[string]string{
 		"--nonsense":         "not defined",
-		"--out a.txt":        "none of .json, .html",
-		"--out a.csv":        "none of .json, .html",
+		"--out a.txt":        "none of .json, .html, .md",
+		"--out a.csv":        "none of .json, .html, .md",
 		"--rounds 0":         "less than 1",
 		"--rounds many":      "invalid value",
 		"--scale 0":          "not above 0",
@@ -41,6 +44,7 @@ func TestMistakesInComparisons(t *testing.T) {
 		"--variant x":              "NAME=FLAGS",
 		"--variant nats=--loops=1": "NAME=FLAGS",
 		"--variant a/b=--loops=1":  "NAME=FLAGS",
+		"--variant a@x=--loops=1":  `--variant a: no task "x"`,
 		"--fail-if burst":          "there is no comparison",
 		"--fail-if burst.ours>x":   "is no number",
 		"--fail-if nothing.ours>1": `no row "nothing"`,
@@ -115,6 +119,40 @@ func TestSpoiltContenders(t *testing.T) {
 func TestAContenderThatIsMissingIsLeftOut(t *testing.T) {
 	code, out, errs := call(t, quickly("--rounds 1 --nats /nowhere/at/all"))
 	if code != exitOK || !strings.Contains(errs, "nats is left out") || strings.Contains(out, "ours/nats") {
+		t.Errorf("exit status %d: %s%s", code, out, errs)
+	}
+}
+
+// A task at half of a rate finds the rate first, which is then everybody's; the variants that are
+// compared by default take no part.
+func TestHalfOfARate(t *testing.T) {
+	code, out, errs := call(t, strings.Replace(quickly("--rounds 1 --json"), "--only fan-10", "--only p99-reqrep", 1))
+	if code != exitOK || strings.Count(errs, "latency_p99 ") != 2 || !strings.Contains(errs, "half of what nats carries") {
+		t.Fatalf("exit status %d: %s%s", code, out, errs)
+	}
+	var run bench.Comparison
+	if _, text, ok := strings.Cut(out, "\n{"); !ok {
+		t.Fatalf("no JSON in %s", out)
+	} else if err := json.NewDecoder(strings.NewReader("{" + text)).Decode(&run); err != nil {
+		t.Fatal(err)
+	}
+	fig := run.Figure("p99-reqrep")
+	if fig.Load.Rate < 1 || fig.RateOf != "nats" || len(fig.Values["ours"]) != 1 || len(fig.Values["one"]) != 0 {
+		t.Errorf("%+v", fig)
+	}
+	if len(run.Musts) != 1 || run.Musts[0].Value == nil {
+		t.Errorf("what is to hold: %+v", run.Musts)
+	}
+	code, out, errs = call(t, "compare --contenders ours --ours "+os.Args[0]+" --rounds 1 --scale 0.02 --only p99-reqrep")
+	if code != exitOK || !strings.Contains(out, "nats is not among the contenders") {
+		t.Errorf("without nats: exit status %d: %s%s", code, out, errs)
+	}
+}
+
+// Every task runs against the broker, with little load.
+func TestEveryTaskRuns(t *testing.T) {
+	code, out, errs := call(t, "compare --contenders ours --ours "+os.Args[0]+" --quick --scale 0.02 --only after,churn,match-1000,wild-1000")
+	if code != exitOK || strings.Contains(out, "FAILED") || strings.Contains(out, "| - ") {
 		t.Errorf("exit status %d: %s%s", code, out, errs)
 	}
 }

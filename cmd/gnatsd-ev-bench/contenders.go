@@ -45,6 +45,10 @@ connection_messages false
 log_type error
 `
 
+// mosquittoBeyond are tasks in which it left a publisher's PINGREQ unanswered for twenty
+// seconds, in every round.
+var mosquittoBeyond = []string{"burst-15000", "fan-10000"}
+
 // A known is a broker that comparisons can start.
 type known struct {
 	name    string
@@ -64,7 +68,8 @@ var brokers = []known{
 		return bench.Contender{Protocol: "redis", Command: slices.Concat([]string{path}, redisFlags)}
 	}},
 	{"mosquitto", "mosquitto", "apt-get install mosquitto", func(path string) bench.Contender {
-		return bench.Contender{Protocol: "mqtt", Command: []string{path, "-c", "{config}"}, Config: mosquittoConfig, Ask: []string{path, "-h"}}
+		return bench.Contender{Protocol: "mqtt", Command: []string{path, "-c", "{config}"}, Config: mosquittoConfig, Ask: []string{path, "-h"},
+			Beyond: mosquittoBeyond}
 	}},
 	{"floor", "gnatsd-ev-bench", "make build", func(path string) bench.Contender {
 		return bench.Contender{
@@ -111,12 +116,10 @@ func (f *finder) contenders(chosen []string, variants []string, errs io.Writer) 
 			continue
 		}
 		for _, v := range variants {
-			label, flags, ok := strings.Cut(v, "=")
-			if !ok || label == "" || slices.Contains(chosen, label) || strings.ContainsAny(label, "/.<>") {
-				return nil, fmt.Errorf("--variant %q is not NAME=FLAGS with a new name", v)
+			again, err := variant(who, chosen, v)
+			if err != nil {
+				return nil, err
 			}
-			again := who
-			again.Name, again.Command = label, slices.Concat(who.Command, strings.Fields(flags))
 			all = append(all, again)
 		}
 	}
@@ -124,6 +127,20 @@ func (f *finder) contenders(chosen []string, variants []string, errs io.Writer) 
 		return nil, errors.New("--contenders: none of them is installed")
 	}
 	return all, nil
+}
+
+// variant is a broker with further flags, in some tasks if it names them.
+func variant(who bench.Contender, chosen []string, text string) (bench.Contender, error) {
+	label, flags, ok := strings.Cut(text, "=")
+	label, list, some := strings.Cut(label, "@")
+	if !ok || label == "" || slices.Contains(chosen, label) || strings.ContainsAny(label, "/.<>") {
+		return who, fmt.Errorf("--variant %q is not NAME=FLAGS or NAME@TASKS=FLAGS with a new name", text)
+	}
+	if some {
+		who.Tasks = strings.Split(list, ",")
+	}
+	who.Name, who.Command = label, slices.Concat(who.Command, strings.Fields(flags))
+	return who, nil
 }
 
 // look finds a program: where the flag says, beside this one, or on the PATH.

@@ -55,6 +55,8 @@ func TestEveryScenarioAgainstTheBroker(t *testing.T) {
 		"queue --conns 20 --verify" + quick,
 		"reqrep --clients 2 --verify" + quick,
 		"reqrep --rate 2000 --verify" + quick,
+		"reqrep --window 64 --verify" + quick,
+		"broadcast --conns 20 --settle 10ms --hold 10ms" + quick,
 		"churn --verify" + quick,
 		"churn --rate 200 --verify" + quick,
 		"storm --conns 200 --rate 1000 --verify",
@@ -62,6 +64,7 @@ func TestEveryScenarioAgainstTheBroker(t *testing.T) {
 		"soak --conns 10 --verify" + quick,
 		"mixed --verify --file " + stages,
 		"subs --conns 10 --perconn 10 --verify --settle 10ms" + quick,
+		"subs --conns 10 --perconn 10 --wild --verify --settle 10ms" + quick,
 		"quiet --conns 10 --verify" + quick,
 	} {
 		var out, errs bytes.Buffer
