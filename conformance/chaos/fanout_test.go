@@ -13,6 +13,7 @@ import (
 func TestFanOutToManyLosesNothing(t *testing.T) {
 	members, length := Scale(500, 10_000), Scale(time.Second, 20*time.Second)
 	onEach(t, ours, func(t *testing.T, s Setting) {
+		s.Options = patient
 		b := Start(t, s)
 		crowd := NewSwarm(t, b.Address())
 		crowd.Join(t, members, Subscription{Subject: "fan.out", From: []uint16{1}})
@@ -40,6 +41,7 @@ func TestOrderOfEachPublisherHolds(t *testing.T) {
 	const publishers = 16
 	members, each := Scale(100, 500), Scale(uint64(60), uint64(630))
 	onEach(t, ours, func(t *testing.T, s Setting) {
+		s.Options = patient
 		b := Start(t, s)
 		from, numbers := newPublishers(t, b, publishers)
 		crowd := NewSwarm(t, b.Address())

@@ -2,9 +2,12 @@ package chaos
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"gnatsd-ev/internal/transcript"
 )
 
 func TestMain(m *testing.M) { os.Exit(Main(m)) }
@@ -19,6 +22,10 @@ func beside() []Setting {
 	}
 	return []Setting{{}}
 }
+
+// patient brokers do not cut readers because the test's own process got no processor for
+// a while: machines that run tests are busy.
+var patient = transcript.Options{"write_deadline": "60s"}
 
 // onEach runs a test on brokers, one after the other.
 func onEach(t *testing.T, settings []Setting, test func(t *testing.T, s Setting)) {
@@ -63,4 +70,22 @@ func await(t *testing.T, what string, patience time.Duration, done func() bool) 
 		time.Sleep(5 * time.Millisecond)
 	}
 	return time.Since(start)
+}
+
+// times are quantiles of latencies, in milliseconds.
+type times struct{ p50, p99 float64 }
+
+// secondly returns the medians of what the quantiles were second by second while d passes:
+// one second in which the machine did something else does not count.
+func secondly(s *Swarm, d time.Duration) times {
+	s.TakeTimes()
+	var p50, p99 []float64
+	for end := time.Now().Add(d); len(p50) == 0 || time.Now().Before(end); {
+		time.Sleep(time.Second)
+		h := s.TakeTimes()
+		p50, p99 = append(p50, Milliseconds(h, 50)), append(p99, Milliseconds(h, 99))
+	}
+	slices.Sort(p50)
+	slices.Sort(p99)
+	return times{p50[len(p50)/2], p99[len(p99)/2]}
 }

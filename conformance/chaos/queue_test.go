@@ -12,6 +12,7 @@ func TestQueueGroupSurvivesDeaths(t *testing.T) {
 	const living, doomed = 40, 10
 	total := Scale(uint64(20_000), uint64(300_000))
 	onEach(t, ours, func(t *testing.T, s Setting) {
+		s.Options = patient
 		b := Start(t, s)
 		group, ledger := NewSwarm(t, b.Address()), &Ledger{}
 		sub := Subscription{Subject: "queue", Queue: "workers", From: []uint16{1}, Ledger: ledger}

@@ -1,10 +1,12 @@
 package chaos
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -67,20 +69,31 @@ func TestSmallWindowsCutEveryWrite(t *testing.T) {
 	})
 }
 
-// windowSize is what the kernel keeps for a reader. Far smaller ones make it wait for timers of its own.
-const windowSize = 16 << 10
+// windowSize is what the kernel keeps for a reader, a few segments: a window smaller than a segment, which is
+// 64 KB on a loopback, opens only when a timer of the kernel's says so, which may take minutes.
+const (
+	segmentSize = 1460
+	windowSize  = 8 << 10
+)
 
 // narrow is a client with a small window, which reads 1 to 1460 bytes at a time once that is wanted.
 func narrow(t *testing.T, b *Broker, seed int, reads *atomic.Int64) (*Client, *atomic.Bool) {
 	t.Helper()
-	conn, err := net.Dial("tcp", b.Address())
+	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		if failed := raw.Control(func(fd uintptr) {
+			err = errors.Join(
+				syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, segmentSize),
+				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, windowSize))
+		}); failed != nil {
+			return failed
+		}
+		return err
+	}}
+	conn, err := dialer.Dial("tcp", b.Address())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.(*net.TCPConn).SetReadBuffer(windowSize); err != nil {
-		t.Fatal(err)
-	}
 	n := &narrowConn{Conn: conn, r: rand.New(rand.NewPCG(uint64(seed), 2)), reads: reads}
 	c, err := newClient(n, 4<<10)
 	if err != nil {
