@@ -20,6 +20,7 @@ func probe(t *testing.T, b *Broker, length time.Duration) float64 {
 // T24: ten thousand who say nothing and five thousand who spell their CONNECT: what each takes
 // is small, and other clients do not notice.
 func TestSilentAndSlowlySpellingClients(t *testing.T) {
+	const spread = 50 // parts of a letter's round
 	silent, spelling := Scale(500, 10_000), Scale(250, 5000)
 	length := Scale(500*time.Millisecond, 5*time.Second)
 	onEach(t, beside(), func(t *testing.T, s Setting) {
@@ -32,8 +33,11 @@ func TestSilentAndSlowlySpellingClients(t *testing.T) {
 		word, spelled := connectLine[:len(connectLine)-2], 0
 		p := StartProbe(t, b.Address())
 		for start := time.Now(); time.Since(start) < length && spelled < len(word); spelled++ {
-			if n := slow.Say(0, spelling, word[spelled:spelled+1]); n > 0 {
-				t.Errorf("%d of who spell could not go on", n)
+			for from := 0; from < spelling; from += spelling / spread { // not all at one moment
+				if n := slow.Say(from, min(spelling, from+spelling/spread), word[spelled:spelled+1]); n > 0 {
+					t.Errorf("%d of who spell could not go on", n)
+				}
+				time.Sleep(5 * time.Millisecond)
 			}
 		}
 		beside := Milliseconds(p.End(t), 99)
