@@ -103,7 +103,7 @@ func (l *Loop) closeDoomed() {
 		l.open--
 		l.connCount.Add(-1)
 		c.state = stateFree
-		c.peer.Closed()
+		l.own(c, c.peer.Closed)
 	}
 	l.doomed = l.doomed[:0]
 	l.group.roomAgain()

@@ -21,6 +21,13 @@ type Config struct {
 	// NoBatch has connections written to one by one where the system could do many
 	// in one call.
 	NoBatch bool
+
+	// Panicked says that a connection's own handling panicked; the connection is closing.
+	// Without it every panic ends the process, as Go does.
+	Panicked func(*Loop, Peer, Panic)
+	// Broken says that a panic left unsure what others rely on. It ends the process and does
+	// not return; without it Go does. Both run on the loop.
+	Broken func(*Loop, Panic)
 }
 
 // A Group is a fixed set of loops that know one another.
@@ -33,6 +40,12 @@ type Group struct {
 	starved     atomic.Bool // an accept failed for want of room
 	pinFailed   atomic.Pointer[error]
 	batchFailed atomic.Pointer[error]
+	halted      atomic.Bool   // a loop is broken: nothing leaves any more
+	resume      chan struct{} // never closed, but by tests
+
+	_      [64]byte // a processor's cache line: panics may be counted while loops look at what is above
+	panics atomic.Uint64
+	_      [56]byte
 }
 
 const (
@@ -162,7 +175,7 @@ func (l *Loop) stop(deadline int64) {
 	l.stopAt = l.kernel.Now() + deadline
 	l.Each(func(c *Conn, p Peer) {
 		if c.state == stateOpen {
-			p.Ended(ErrStopped)
+			l.own(c, func() { p.Ended(ErrStopped) })
 			l.Close(c)
 		}
 	})

@@ -95,6 +95,7 @@ func (l *Loop) runFor(by *Loop) bool {
 	own := l.goroutine
 	l.goroutine, l.borrowed = by.goroutine, true
 	l.now = l.kernel.Now()
+	invariant.Reached("loan", l)
 	l.lookAgain()
 	l.prepareFlush()
 	for i := range l.posted { // its mail to others wakes them: no chain of loans

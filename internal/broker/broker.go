@@ -60,6 +60,9 @@ type Broker struct {
 	// Any goroutine.
 	clientIDs atomic.Uint64
 	sessions  atomic.Int64 // admitted and not closed
+
+	// Fixed before Start.
+	onBroken func()
 }
 
 // New builds a broker and binds its listeners; nothing is accepted before Start.
@@ -73,7 +76,7 @@ func newOver(k loop.Kernel, o *config.Options, id Identity, log *logging.Logger)
 	b := &Broker{options: o, log: log, global: newAccount(proto.GlobalAccount, place.loops)}
 	group, err := loop.NewGroup(loop.Config{
 		Kernel: k, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
-		NoBatch: o.IOUring == config.Off,
+		NoBatch: o.IOUring == config.Off, Panicked: b.panicked, Broken: b.broken,
 	}, func(l *loop.Loop) loop.Host {
 		sh := newShard(b, l)
 		b.shards = append(b.shards, sh)

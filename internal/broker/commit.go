@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/logging"
 	"gnatsd-ev/sublist"
 )
@@ -18,6 +19,7 @@ const lossSlice = 256
 
 // gained lists a topic that got a subscriber.
 func (sh *shard) gained(tp *topic) {
+	sh.loop.AssertEntered()
 	if tp.listed != listedGain {
 		tp.listed = listedGain
 		sh.gains = append(sh.gains, tp)
@@ -26,6 +28,7 @@ func (sh *shard) gained(tp *topic) {
 
 // lost lists a topic that lost one.
 func (sh *shard) lost(tp *topic) {
+	sh.loop.AssertEntered()
 	if tp.listed == unlisted {
 		tp.listed = listedLoss
 		sh.losses = append(sh.losses, tp)
@@ -87,6 +90,7 @@ func (sh *shard) tell(tp *topic) {
 // write changes the index entry of a topic to what is true now.
 func (sh *shard) write(w *sublist.Writer[interest], tp *topic) {
 	old := w.Get(tp.subject)
+	invariant.Reached("commit", sh)
 	var loops loopSet
 	var groups []*queueGroup
 	if old != nil {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/logging"
 	"gnatsd-ev/internal/proto"
 	"gnatsd-ev/parser"
@@ -23,12 +24,14 @@ func (s *Session) connect(op *parser.Op) {
 	}
 	first := !s.has(connected)
 	s.adopt(c)
+	sh.loop.Enter()
 	if first {
 		s.regroup()
 		s.wakeForFirstPing()
 	} else {
 		s.dropAll()
 	}
+	sh.loop.Leave()
 	switch {
 	case c.NamesAccount():
 		sh.log.Limited(errorLevel, "authorization", "%s - authentication error", s)
@@ -122,6 +125,7 @@ func (s *Session) wakeForFirstPing() {
 // Tick is the ping timer.
 func (s *Session) Tick(now int64) {
 	sh := s.shard
+	invariant.Reached("tick", s)
 	sh.log.Debugf("%s - Client Ping Timer", s)
 	every := int64(sh.broker.options.PingInterval)
 	// A peer that is not read because others are slow is not stale.

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/loop"
 )
 
@@ -107,6 +108,7 @@ func (sh *shard) Post() {
 		}
 		sh.out[id] = nil
 		sh.inFlight[id].Add(int64(p.size))
+		invariant.Reached("post", sh)
 		if !sh.loop.PostTo(p.to.loop, &p.Letter, len(p.entries)) {
 			p.discard()
 		}
@@ -131,6 +133,7 @@ func (p *parcel) Deliver(*loop.Loop) {
 	sh := p.to
 	before := sh.loop.Spent()
 	for i := range p.entries {
+		invariant.Reached("mail", sh)
 		sh.receiveEntry(p, &p.entries[i])
 	}
 	sh.weighEntries(len(p.entries), sh.loop.Spent()-before)

@@ -3,6 +3,7 @@ package broker
 import (
 	"time"
 
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/proto"
 	"gnatsd-ev/loop"
 )
@@ -59,6 +60,7 @@ func (sh *shard) weighEntries(entries, units int) {
 // what they were posted.
 func (s *Session) parkForRoom() {
 	sh := s.shard
+	sh.loop.Enter()
 	sh.loop.Park(&s.conn, 0)
 	sh.parked = append(sh.parked, s.conn.Handle())
 	for id := range sh.out {
@@ -72,6 +74,7 @@ func (s *Session) parkForRoom() {
 		}
 	}
 	sh.congested = 0
+	sh.loop.Leave()
 }
 
 // taken runs on the loop that took a parcel of ours: it wakes publishers that
@@ -141,6 +144,7 @@ func (s *Session) cut() {
 // Overdue ends a session that did not take its bytes within the write deadline.
 func (s *Session) Overdue() {
 	sh := s.shard
+	invariant.Reached("overdue", s)
 	s.reason = proto.SlowConsumerWriteDeadline
 	sh.counts[countSlowDeadline]++
 	sh.log.Limited(infoLevel, "slow deadline", "%s - Slow Consumer Detected: WriteDeadline of %v exceeded with %d total bytes.",
