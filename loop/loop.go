@@ -2,7 +2,6 @@ package loop
 
 import (
 	"net/netip"
-	"runtime"
 	"sync/atomic"
 
 	"gnatsd-ev/internal/invariant"
@@ -169,11 +168,9 @@ func (l *Loop) AssertOn() {
 	}
 }
 
-// main is the loop's goroutine: it ends when the group stops. It calls ready once its
+// main is the loop's thread: it ends when the group stops. It calls ready once its
 // thread is bound.
 func (l *Loop) main(cpu int, ready func()) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	defer countLoops(-1)
 	if cpu >= 0 {
 		if err := pinThread(cpu); err != nil {

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/logging"
 	"gnatsd-ev/sublist"
 )
@@ -39,12 +40,14 @@ func (sh *shard) Commit() (more bool) {
 	sh.tornDown = 0
 	for i, tp := range sh.gains {
 		sh.gains[i] = nil
+		invariant.Between()
 		sh.tell(tp)
 	}
 	sh.gains = sh.gains[:0]
 
 	n := min(len(sh.losses), lossSlice)
 	for _, tp := range sh.losses[:n] {
+		invariant.Between()
 		if tp.listed == listedLoss { // else it has been told among the gains
 			sh.tell(tp)
 		}

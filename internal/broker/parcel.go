@@ -4,6 +4,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/loop"
 )
 
@@ -107,6 +108,7 @@ func (sh *shard) Post() {
 		}
 		sh.out[id] = nil
 		sh.inFlight[id].Add(int64(p.size))
+		invariant.Between()
 		if !sh.loop.PostTo(p.to.loop, &p.Letter, len(p.entries)) {
 			p.discard()
 		}
