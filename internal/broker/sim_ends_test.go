@@ -106,7 +106,7 @@ func (s *sim) stop() {
 			c.sock.room = unlimitedRoom
 		}
 	}
-	s.spawn("outside", func() { s.broker.Shutdown(time.Second) })
+	s.spawn("outside", func() { s.broker.group.Stop(int64(time.Second)) })
 	s.rest(time.Minute)
 	for _, t := range s.threads {
 		if !t.ended {
