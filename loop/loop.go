@@ -2,7 +2,6 @@ package loop
 
 import (
 	"net/netip"
-	"runtime"
 	"sync/atomic"
 
 	"gnatsd-ev/internal/invariant"
@@ -171,11 +170,9 @@ func (l *Loop) AssertOn() {
 	}
 }
 
-// main is the loop's goroutine: it ends when the group stops. It calls ready once its
+// main is the loop's thread: it ends when the group stops. It calls ready once its
 // thread is bound.
 func (l *Loop) main(cpu int, ready func()) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	defer countLoops(-1)
 	defer l.lastResort()
 	if cpu >= 0 {

@@ -46,6 +46,7 @@ func (e *ListenError) Unwrap() error { return e.Err }
 type Broker struct {
 	// Fixed by New; any goroutine may read.
 	options  *config.Options
+	footing  footing
 	log      *logging.Logger
 	group    *loop.Group
 	shards   []*shard // by loop
@@ -67,15 +68,31 @@ type Broker struct {
 
 // New builds a broker and binds its listeners; nothing is accepted before Start.
 func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
-	return newOver(nil, o, id, log)
+	return newOver(standing(nil, o), o, id, log)
 }
 
-// newOver is New over a system that a test has made up; nil is the real one.
-func newOver(k loop.Kernel, o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
-	place := placeLoops(o)
-	b := &Broker{options: o, log: log, global: newAccount(proto.GlobalAccount, place.loops)}
+// A footing is what a broker stands on, and bounds inside it. Tests put other systems
+// below it, and lower the bounds to reach them sooner.
+type footing struct {
+	kernel      loop.Kernel // nil is the real system
+	place       placement
+	inFlightMax int64
+	matchCache  int
+	heldMax     int // 0 is loop's default
+}
+
+// standing is the footing of a broker in life, above a kernel.
+func standing(k loop.Kernel, o *config.Options) footing {
+	return footing{kernel: k, place: placeLoops(o), inFlightMax: inFlightMax, matchCache: matchCache}
+}
+
+// newOver is New on a footing of the caller's.
+func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
+	place := f.place
+	b := &Broker{options: o, footing: f, log: log, global: newAccount(proto.GlobalAccount, place.loops, f.matchCache)}
 	group, err := loop.NewGroup(loop.Config{
-		Kernel: k, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
+		Kernel: f.kernel, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
+		HeldMax: f.heldMax,
 		NoBatch: o.IOUring == config.Off, Panicked: b.panicked, Broken: b.broken,
 	}, func(l *loop.Loop) loop.Host {
 		sh := newShard(b, l)

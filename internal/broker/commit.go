@@ -42,12 +42,14 @@ func (sh *shard) Commit() (more bool) {
 	sh.tornDown = 0
 	for i, tp := range sh.gains {
 		sh.gains[i] = nil
+		invariant.Between()
 		sh.tell(tp)
 	}
 	sh.gains = sh.gains[:0]
 
 	n := min(len(sh.losses), lossSlice)
 	for _, tp := range sh.losses[:n] {
+		invariant.Between()
 		if tp.listed == listedLoss { // else it has been told among the gains
 			sh.tell(tp)
 		}

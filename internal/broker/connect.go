@@ -2,7 +2,6 @@ package broker
 
 import (
 	"encoding/json"
-	"math/rand/v2"
 	"time"
 
 	"gnatsd-ev/internal/invariant"
@@ -118,7 +117,7 @@ func (s *Session) peerErr(op *parser.Op) {
 // soon after CONNECT, spread so that a storm of connections is not one of PINGs.
 func (s *Session) wakeForFirstPing() {
 	d := min(s.shard.broker.options.PingInterval, proto.FirstPingAfter)
-	d += time.Duration(rand.Int64N(int64(d)/5 + 1))
+	d += time.Duration(s.shard.random(int(d)/5 + 1))
 	s.shard.loop.WakeAt(&s.conn, s.shard.loop.Now()+int64(d))
 }
 

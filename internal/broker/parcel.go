@@ -109,6 +109,7 @@ func (sh *shard) Post() {
 		sh.out[id] = nil
 		sh.inFlight[id].Add(int64(p.size))
 		invariant.Reached("post", sh)
+		invariant.Between()
 		if !sh.loop.PostTo(p.to.loop, &p.Letter, len(p.entries)) {
 			p.discard()
 		}

@@ -41,7 +41,7 @@ const (
 
 // weigh notes that a target has as much on its way as it may have.
 func (sh *shard) weigh(id int) {
-	if sh.inFlight[id].Load()+int64(sh.out[id].size) > inFlightMax {
+	if sh.inFlight[id].Load()+int64(sh.out[id].size) > sh.inFlightMax {
 		sh.congested |= 1 << id
 	}
 }
@@ -68,8 +68,9 @@ func (s *Session) parkForRoom() {
 			continue
 		}
 		sh.waiting[id].Store(true)
+		invariant.Between()
 		// What congested it may have been posted and taken before we said that we wait.
-		if sh.out[id] == nil && sh.inFlight[id].Load() < inFlightMax/2 && sh.waiting[id].CompareAndSwap(true, false) {
+		if sh.out[id] == nil && sh.inFlight[id].Load() < sh.inFlightMax/2 && sh.waiting[id].CompareAndSwap(true, false) {
 			sh.loop.Do(func(*loop.Loop) { sh.unpark() })
 		}
 	}
@@ -81,7 +82,8 @@ func (s *Session) parkForRoom() {
 // wait for it, once half of what may be on its way is.
 func (sh *shard) taken(by int, size int64) {
 	left := sh.inFlight[by].Add(-size)
-	if left < inFlightMax/2 && sh.waiting[by].Load() && sh.waiting[by].CompareAndSwap(true, false) {
+	invariant.Between()
+	if left < sh.inFlightMax/2 && sh.waiting[by].Load() && sh.waiting[by].CompareAndSwap(true, false) {
 		sh.loop.Do(func(*loop.Loop) { sh.unpark() })
 	}
 }

@@ -27,7 +27,8 @@ type shard struct {
 
 	// Limits, copied here because every delivery looks at them.
 	pendingMax  int
-	pendingSoft int // from here on a publisher is held up
+	pendingSoft int   // from here on a publisher is held up
+	inFlightMax int64 // see inFlightMax
 	trace       bool
 
 	// Any loop. By target: bytes of ours on their way there, and whether
@@ -81,7 +82,7 @@ func newShard(b *Broker, l *loop.Loop) *shard {
 	n := len(b.global.tables)
 	return &shard{
 		id: l.ID(), self: 1 << l.ID(), alone: n == 1, broker: b, loop: l, log: b.log,
-		pendingMax: int(o.MaxPending), pendingSoft: int(o.MaxPending / 4 * 3), trace: o.Trace,
+		pendingMax: int(o.MaxPending), pendingSoft: int(o.MaxPending / 4 * 3), inFlightMax: b.footing.inFlightMax, trace: o.Trace,
 		inFlight: make([]atomic.Int64, n), waiting: make([]atomic.Bool, n), out: make([]*parcel, n),
 		replyTopics: make([]*topic, 0, 8), contestAt: map[string]int{},
 		seed: uint64(l.ID()+1) * 0x9E3779B97F4A7C15, clients: map[clientInfo]*clientInfo{}, strings: sharedStrings{},
