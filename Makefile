@@ -7,7 +7,7 @@ PORT      ?= 4222
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: build run test long race pipebell invariants lint staticcheck fuzz record microbench figures compare scale million report-test cross conformance chaos soak memory cover tidy help
+.PHONY: build run test long race sim pipebell invariants lint staticcheck fuzz record microbench figures compare scale million report-test cross conformance chaos soak memory cover tidy help
 
 build: ## build the programs into bin/
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/...
@@ -24,6 +24,10 @@ race: ## all tests under the race detector (needs gcc)
 
 long: ## the broker's heavy tests at full length, half an hour; RUN=Acknowledged
 	CGO_ENABLED=0 GNATSD_EV_LONG=1 $(GO) test -count=1 -timeout 2h -v -tags invariants -run '$(RUN)' ./internal/broker
+
+sim: ## the loops as coroutines, by seed: N=100000 many, from FROM=1 on; SEED=7 prints all of one
+	CGO_ENABLED=0 GNATSD_EV_SIM_SEED=$(SEED) GNATSD_EV_SIM_SEEDS=$(or $(N),10000) GNATSD_EV_SIM_FROM=$(FROM) \
+		$(GO) test -count=1 -timeout 24h -v -tags invariants -run 'TestSimulation$$' ./internal/broker
 
 pipebell: ## the loops with the doorbell of the BSDs, a pipe, on this system
 	CGO_ENABLED=0 $(GO) test -tags 'invariants pipebell' ./loop ./internal/broker

@@ -21,7 +21,7 @@ import (
 )
 
 // ownVarz are names of ours that nats-server does not have.
-var ownVarz = []string{"gnatsd_ev", "stuck", "collector", "loops"}
+var ownVarz = []string{"gnatsd_ev", "panics", "stuck", "collector", "loops"}
 
 // leftOut are names a nats-server without options serves that do not apply here:
 // authentication, TLS, clusters, gateways, leaf nodes, other protocols, JetStream and a

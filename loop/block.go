@@ -44,7 +44,9 @@ func (s Span) Len() int { return int(s.to - s.from) }
 // next call to the loop. Home loop only.
 func (l *Loop) Tail(n int) []byte {
 	if n > cap(l.current.buf)-len(l.current.buf) {
+		l.Enter()
 		l.nextBlock(n)
+		l.Leave()
 	}
 	b := l.current.buf
 	return b[len(b):len(b):cap(b)]
@@ -52,10 +54,11 @@ func (l *Loop) Tail(n int) []byte {
 
 // Span seals what was appended to the slice that Tail lent.
 func (l *Loop) Span(tail []byte) Span {
+	l.AssertEntered()
 	b := l.current
 	from := len(b.buf)
-	if invariant.Enabled && cap(tail) != cap(b.buf)-from {
-		panic("loop: Span of bytes that are not the current block's tail: more was appended than was asked for")
+	if invariant.Enabled {
+		invariant.Check(cap(tail) == cap(b.buf)-from, "Span of bytes that are not the current block's tail: more was appended than was asked for")
 	}
 	b.buf = b.buf[:from+len(tail)]
 	l.unflushed += len(tail)
@@ -65,6 +68,7 @@ func (l *Loop) Span(tail []byte) Span {
 // SpanOf makes a span of bytes that several loops share, without copying them.
 // It takes over one reference of s.
 func (l *Loop) SpanOf(s *Shared) Span {
+	l.AssertEntered()
 	b := takeBlock(&l.bareBlocks)
 	b.buf, b.shared = s.Bytes, s
 	l.foreign = append(l.foreign, b)

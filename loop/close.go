@@ -1,6 +1,10 @@
 package loop
 
-import "time"
+import (
+	"time"
+
+	"gnatsd-ev/internal/invariant"
+)
 
 // How connections end. A connection that is to close is put on a list; the end
 // of the turn tears it down in slices, writes what it still owes, and closes
@@ -103,7 +107,11 @@ func (l *Loop) closeDoomed() {
 		l.open--
 		l.connCount.Add(-1)
 		c.state = stateFree
-		c.peer.Closed()
+		if invariant.Enabled {
+			invariant.Check(c.slowIndex == 0 && c.scheduled == 0 && c.in == nil && c.pending == 0 && c.head.block == nil && c.more == nil,
+				"a closed connection is on a list or holds bytes")
+		}
+		l.own(c, c.peer.Closed)
 	}
 	l.doomed = l.doomed[:0]
 	l.group.roomAgain()

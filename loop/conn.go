@@ -148,7 +148,7 @@ func (l *Loop) Adopt(fd int, remote netip.AddrPort, with any) {
 		l.fail(c, err)
 		return
 	}
-	peer.Opened()
+	l.own(c, peer.Opened)
 }
 
 // Close ends the connection after what is pending has been written: the owner
@@ -157,12 +157,15 @@ func (l *Loop) Close(c *Conn) {
 	if c.state != stateOpen {
 		return
 	}
+	l.Enter()
 	c.state = stateEnding
 	l.closing = append(l.closing, c)
+	l.Leave()
 }
 
 // Kill ends the connection at once; what is pending is dropped.
 func (l *Loop) Kill(c *Conn) {
+	l.Enter()
 	switch c.state {
 	case stateOpen:
 		c.state = stateDead
@@ -173,6 +176,7 @@ func (l *Loop) Kill(c *Conn) {
 			l.doomed = append(l.doomed, c)
 		}
 	}
+	l.Leave()
 }
 
 // fail ends the connection because its socket did.
@@ -180,6 +184,6 @@ func (l *Loop) fail(c *Conn, err error) {
 	open := c.state == stateOpen
 	l.Kill(c)
 	if open {
-		c.peer.Ended(err)
+		l.own(c, func() { c.peer.Ended(err) })
 	}
 }

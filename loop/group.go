@@ -22,6 +22,13 @@ type Config struct {
 	// NoBatch has connections written to one by one where the system could do many
 	// in one call.
 	NoBatch bool
+
+	// Panicked says that a connection's own handling panicked; the connection is closing.
+	// Without it every panic ends the process, as Go does.
+	Panicked func(*Loop, Peer, Panic)
+	// Broken says that a panic left unsure what others rely on. It ends the process and does
+	// not return; without it Go does. Both run on the loop.
+	Broken func(*Loop, Panic)
 }
 
 // A Group is a fixed set of loops that know one another.
@@ -29,12 +36,19 @@ type Group struct {
 	config      Config
 	loops       []*Loop
 	budget      budget
-	running     sync.WaitGroup
+	threads     []func()     // each waits for the end of a loop's thread
+	loud        atomic.Int32 // loops that have not stopped reading, once all are told to
 	started     bool
 	stopping    sync.Once
 	starved     atomic.Bool // an accept failed for want of room
 	pinFailed   atomic.Pointer[error]
 	batchFailed atomic.Pointer[error]
+	halted      atomic.Bool   // a loop is broken: nothing leaves any more
+	resume      chan struct{} // never closed, but by tests
+
+	_      [64]byte // a processor's cache line: panics may be counted while loops look at what is above
+	panics atomic.Uint64
+	_      [56]byte
 }
 
 const (
@@ -86,7 +100,7 @@ func (g *Group) Abandon() {
 // Loops returns the loops. Any goroutine; the slice must not be changed.
 func (g *Group) Loops() []*Loop { return g.loops }
 
-// Start runs the loops, each on a goroutine of its own that ends with Stop. It
+// Start runs the loops, each on a thread of its own that ends with Stop. It
 // returns when each has its thread. Where GOMAXPROCS is two more than all loops of
 // the process, they keep their processors while they wait briefly. After an error nothing runs.
 func (g *Group) Start() error {
@@ -106,7 +120,7 @@ func (g *Group) Start() error {
 		if len(g.config.CPUs) > 0 {
 			cpu = g.config.CPUs[i%len(g.config.CPUs)]
 		}
-		g.running.Go(func() { l.main(cpu, ready.Done) })
+		g.threads = append(g.threads, g.config.Kernel.Go(func() { l.main(cpu, ready.Done) }))
 	}
 	ready.Wait()
 	return nil
@@ -145,21 +159,28 @@ func (g *Group) Stop(deadline int64) {
 }
 
 func (g *Group) stopLoops(deadline int64) {
-	var quiet sync.WaitGroup
-	quiet.Add(len(g.loops))
+	g.loud.Store(int32(len(g.loops)))
 	for _, l := range g.loops {
 		l.Do(func(l *Loop) {
 			l.quiet = true
 			l.closeListeners()
 			// Not now: what this turn has gathered is posted at its end.
-			l.afterTurn = quiet.Done
+			l.afterTurn = func() { g.oneMoreQuiet(deadline) }
 		})
 	}
-	quiet.Wait()
+	for _, wait := range g.threads {
+		wait()
+	}
+}
+
+// oneMoreQuiet runs on a loop that has stopped reading; the last one has all close.
+func (g *Group) oneMoreQuiet(deadline int64) {
+	if g.loud.Add(-1) > 0 {
+		return
+	}
 	for _, l := range g.loops {
 		l.Do(func(l *Loop) { l.stop(deadline) })
 	}
-	g.running.Wait()
 }
 
 // stop closes every connection once its output is written.
@@ -168,7 +189,7 @@ func (l *Loop) stop(deadline int64) {
 	l.stopAt = l.kernel.Now() + deadline
 	l.Each(func(c *Conn, p Peer) {
 		if c.state == stateOpen {
-			p.Ended(ErrStopped)
+			l.own(c, func() { p.Ended(ErrStopped) })
 			l.Close(c)
 		}
 	})

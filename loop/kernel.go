@@ -1,10 +1,13 @@
 package loop
 
-import "net/netip"
+import (
+	"net"
+	"net/netip"
+)
 
 // A Kernel is the seam between the loops and the operating system: every call
-// that waits, reads the clock or touches a socket goes through it, so that a
-// test can put a made-up system below real loops. System() is the real one.
+// that waits, reads the clock, touches a socket or starts a thread goes through it,
+// so that a test can put a made-up system below real loops. System() is the real one.
 //
 // Errors are syscall.Errno values, never wrapped: callers compare them.
 type Kernel interface {
@@ -15,6 +18,10 @@ type Kernel interface {
 	// Yield lets other threads that want this processor run first. False says that
 	// the system cannot, and that nothing has been done.
 	Yield() bool
+	// Go runs f on a thread of its own and returns a function that waits for its end.
+	Go(f func()) (wait func())
+	// Listen opens a listening socket, non-blocking and close-on-exec.
+	Listen(addr string) (fd int, bound net.Addr, err error)
 	// Accept takes one connection from a listening descriptor; the new
 	// descriptor is non-blocking and close-on-exec.
 	Accept(fd int) (nfd int, remote netip.AddrPort, err error)

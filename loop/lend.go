@@ -38,6 +38,7 @@ const (
 // keeps it, if mail has come in between.
 func (l *Loop) fallAsleep() bool {
 	l.state.Store(asleep)
+	invariant.Between()
 	return l.mail.empty() || !l.state.CompareAndSwap(asleep, awake)
 }
 
@@ -52,6 +53,7 @@ func (l *Loop) wakeUp() {
 				return
 			}
 		case lent:
+			invariant.Between()
 			if spins > lentSpins {
 				pauseThread()
 			}
@@ -72,6 +74,7 @@ func (l *Loop) wake() {
 		return
 	}
 	l.state.ringing.Add(1)
+	invariant.Between()
 	if l.state.CompareAndSwap(asleep, awake) {
 		l.poller.Ring()
 	}
@@ -83,6 +86,7 @@ func (l *Loop) wake() {
 // somebody else's when they do. From now on it is awake for ever.
 func (l *Loop) bellRung() {
 	for l.state.ringing.Load() > 0 {
+		invariant.Between()
 		pauseThread()
 	}
 }
@@ -95,6 +99,7 @@ func (l *Loop) runFor(by *Loop) bool {
 	own := l.goroutine
 	l.goroutine, l.borrowed = by.goroutine, true
 	l.now = l.kernel.Now()
+	invariant.Reached("loan", l)
 	l.lookAgain()
 	l.prepareFlush()
 	for i := range l.posted { // its mail to others wakes them: no chain of loans
@@ -114,6 +119,7 @@ func (l *Loop) runFor(by *Loop) bool {
 	l.loans++
 	l.show()
 	l.state.Store(asleep)
+	invariant.Between()
 	if restless || !l.mail.empty() {
 		l.wake()
 	}

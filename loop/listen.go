@@ -18,11 +18,10 @@ const notSentLowat = 256 << 10
 // unspecified address) and gives each accepted connection, with the value
 // with, to the loop that has the fewest. Nothing is accepted before Start.
 func (g *Group) Listen(addr string, with any) (net.Addr, error) {
-	fd, bound, err := Bind(addr)
+	fd, bound, err := g.config.Kernel.Listen(addr)
 	if err != nil {
 		return nil, err
 	}
-	setStreamOptions(fd)
 	g.loops[0].listeners = append(g.loops[0].listeners, &listener{fd: fd, addr: bound, with: with})
 	return bound, nil
 }

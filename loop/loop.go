@@ -2,7 +2,6 @@ package loop
 
 import (
 	"net/netip"
-	"runtime"
 	"sync/atomic"
 
 	"gnatsd-ev/internal/invariant"
@@ -38,12 +37,12 @@ type Loop struct {
 	host   Host
 
 	// Shared with other goroutines.
-	mail      mailbox
-	state     tenancy
-	connCount atomic.Int64 // connections here or on their way
-	shown     shown
-	lag       lag
-	own       Count // the number of its goroutine
+	mail         mailbox
+	state        tenancy
+	connCount    atomic.Int64 // connections here or on their way
+	shown        shown
+	lag          lag
+	ownGoroutine Count // the number of its goroutine
 
 	// Written by the watchdog, read by any.
 	stuckTimes Count
@@ -69,6 +68,8 @@ type Loop struct {
 	vigil      vigil
 	awaited    int64 // until when its thread waits at the latest
 	wantTurn   bool  // something was posted to ourselves
+	entered    int   // stretches begun that others rely on; see Enter
+	told       bool  // of a panic that ends the process, and the owner left it to Go
 	goroutine  uint64
 	opened     int64 // connections, ever
 	turns      int64
@@ -142,7 +143,7 @@ func newLoop(g *Group, id int) (*Loop, error) {
 		posted:     make([]int, g.config.Loops),
 		iov:        make([][]byte, 0, iovecsMax),
 		wheelDue:   never, delayDue: never, acceptAt: never, stopAt: never, guardAt: never,
-		compactAt: g.config.HeldMax,
+		compactAt: g.config.HeldMax, entered: 1,
 	}
 	l.now = l.kernel.Now()
 	l.lag.looked = l.now
@@ -183,12 +184,11 @@ func (l *Loop) AssertOn() {
 	}
 }
 
-// main is the loop's goroutine: it ends when the group stops. It calls ready once its
+// main is the loop's thread: it ends when the group stops. It calls ready once its
 // thread is bound.
 func (l *Loop) main(cpu int, ready func()) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	defer countLoops(-1)
+	defer l.lastResort()
 	if cpu >= 0 {
 		if err := pinThread(cpu); err != nil {
 			l.group.pinFailed.CompareAndSwap(nil, &err)
@@ -197,7 +197,7 @@ func (l *Loop) main(cpu int, ready func()) {
 	if invariant.Enabled {
 		l.goroutine = invariant.GoroutineID()
 	}
-	l.own.Set(int64(invariant.GoroutineID()))
+	l.ownGoroutine.Set(int64(invariant.GoroutineID()))
 	for _, ln := range l.listeners {
 		ln.pending, l.acceptPending = true, true
 	}

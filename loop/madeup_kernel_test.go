@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -117,6 +118,13 @@ func (k *madeUpKernel) Now() int64 {
 
 // Yield cannot: time stands still here unless the test moves it.
 func (k *madeUpKernel) Yield() bool { return false }
+
+// Go is not for here: the test runs the turns itself.
+func (k *madeUpKernel) Go(func()) func() { panic("a made-up kernel has no threads") }
+
+func (k *madeUpKernel) Listen(string) (int, net.Addr, error) {
+	return k.listen().fd, &net.TCPAddr{}, nil
+}
 
 func (k *madeUpKernel) OpenPoller() (Poller, error) {
 	p := &madeUpPoller{kernel: k, what: make(map[int]Happening)}

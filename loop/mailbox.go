@@ -76,6 +76,7 @@ func (l *Loop) Post(n *Letter) bool {
 // loop's turn, and reports false when that loop has ended and will not deliver it.
 // work says how much there is to do for it, in messages. Home loop only.
 func (l *Loop) PostTo(target *Loop, n *Letter, work int) bool {
+	l.AssertEntered()
 	if !target.mail.push(n) {
 		return false
 	}

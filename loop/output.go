@@ -1,6 +1,10 @@
 package loop
 
-import "time"
+import (
+	"time"
+
+	"gnatsd-ev/internal/invariant"
+)
 
 // Output. Send only records which bytes a connection is owed; flush writes
 // them, in batches, at the end of a turn.
@@ -20,6 +24,7 @@ type backlog struct {
 // Send hands s to the connection: it will be written after all that was sent
 // before. It never writes, closes or calls back. Home loop only.
 func (l *Loop) Send(c *Conn, s Span) {
+	l.AssertEntered()
 	if c.state > stateEnding || c.torn {
 		return
 	}
@@ -73,6 +78,7 @@ func (l *Loop) pushMore(c *Conn, s Span) {
 // is not empty. It returns how many took it, and those that now have more than softMax bytes
 // pending; the slice is valid until the next call.
 func (l *Loop) Fanout(conns []*Conn, s, body Span, softMax int) (sent int, over []*Conn) {
+	l.AssertEntered()
 	over = l.over[:0]
 	b, n := s.block, s.Len()
 	for _, c := range conns {
@@ -227,6 +233,7 @@ func (l *Loop) flushConn(c *Conn) {
 
 // took notes what came of offering bytes to the socket, and reports whether it may take more.
 func (l *Loop) took(c *Conn, offered, n int, err error) (more bool) {
+	invariant.Reached("write", l)
 	if err == errIntr {
 		return true
 	}

@@ -66,14 +66,20 @@ func (l *Loop) visit(c *Conn) {
 	}
 	l.visiting = c
 	l.spentMax = l.spent + workMax
+	l.serve(c)
+	l.visiting = nil
+	if c.state == stateOpen && !c.parked && (c.ready || c.readable) {
+		l.enqueue(c)
+	}
+}
+
+// serve is a visit's work. If what the owner does for the connection panics, it ends here.
+func (l *Loop) serve(c *Conn) {
+	defer l.rescue(c, l.entered)
 	if c.ready {
 		l.handle(c, c.in.buf[c.in.off:], nil)
 	} else if c.readable {
 		l.read(c)
-	}
-	l.visiting = nil
-	if c.state == stateOpen && !c.parked && (c.ready || c.readable) {
-		l.enqueue(c)
 	}
 }
 
@@ -94,7 +100,7 @@ func (l *Loop) read(c *Conn) {
 		return
 	case n == 0:
 		c.readable, c.eof = false, true
-		c.peer.Ended(nil)
+		l.own(c, func() { c.peer.Ended(nil) })
 		l.Close(c)
 		return
 	}
@@ -151,7 +157,9 @@ func (l *Loop) inputRoom(c *Conn) (buf []byte, kept int) {
 // handle gives b to the owner and keeps what it leaves. b is buf's beginning, or
 // the connection's kept input when buf is nil.
 func (l *Loop) handle(c *Conn, b, buf []byte) {
+	was := l.alone()
 	n, need := c.peer.Receive(b)
+	l.back(was)
 	if invariant.Enabled {
 		invariant.Check(n >= 0 && n <= len(b), "Receive took %d of %d bytes", n, len(b))
 	}
@@ -241,11 +249,13 @@ const inputGrain = 64
 // d is positive: that is how a publisher is slowed down. Input already
 // read is kept. Home loop only.
 func (l *Loop) Park(c *Conn, d int64) {
+	l.Enter()
 	c.parked, c.parkedTill = true, 0
 	if d > 0 {
 		c.parkedTill = l.now + d
 		l.delay(c, c.parkedTill)
 	}
+	l.Leave()
 }
 
 // Unpark lets the connection be visited again.

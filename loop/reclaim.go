@@ -220,7 +220,7 @@ func (l *Loop) weight(c *Conn) int64 {
 // cut ends a reader and gives back at once what it was owed.
 func (l *Loop) cut(c *Conn) {
 	if d, ok := c.peer.(Debtor); ok && c.state == stateOpen {
-		d.Reclaimed(PendingOutput, c.pending)
+		l.own(c, func() { d.Reclaimed(PendingOutput, c.pending) })
 	}
 	l.Kill(c)
 	l.dropOutput(c)

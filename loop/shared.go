@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+
+	"gnatsd-ev/internal/invariant"
 )
 
 // Shared is a run of bytes that several loops write from: one copy of a large
@@ -22,8 +24,18 @@ func NewShared(n int) *Shared {
 	s := sharedPool.Get().(*Shared)
 	s.Bytes = grabBytes(n)[:0]
 	s.refs.Store(1)
+	if invariant.Enabled {
+		sharedCount.Add(1)
+	}
 	return s
 }
+
+// sharedCount is how many are in use; counted under the invariants tag.
+var sharedCount atomic.Int64
+
+// SharedCount is how many there are in this process that somebody refers to. It is counted
+// under the invariants tag only.
+func SharedCount() int64 { return sharedCount.Load() }
 
 // Retain adds n references.
 func (s *Shared) Retain(n int) { s.refs.Add(int32(n)) }
@@ -38,11 +50,26 @@ func (l *Loop) NewShared(n int) *Shared {
 
 // Release drops one reference; the last one gives the bytes back. Home loop only, on whichever.
 func (l *Loop) Release(s *Shared) {
-	if s.refs.Add(-1) == 0 {
+	left := s.refs.Add(-1)
+	if invariant.Enabled {
+		invariant.Check(left >= 0, "shared bytes were released once too often")
+	}
+	if left == 0 {
+		if invariant.Enabled {
+			sharedCount.Add(-1)
+			overwrite(s.Bytes)
+		}
 		l.counts.shared -= s.counted
 		l.returnBytes(s.Bytes)
 		s.Bytes, s.counted = nil, 0
 		sharedPool.Put(s)
+	}
+}
+
+// overwrite makes bytes that somebody still reads look like nothing.
+func overwrite(b []byte) {
+	for n := copy(b, "\xdb"); n > 0 && n < len(b); n *= 2 {
+		copy(b[n:], b[:n])
 	}
 }
 

@@ -246,6 +246,8 @@ type actor struct {
 	want []byte // all it was sent while the loop took it
 	left int    // how many calls of Teardown answer false
 
+	panicAt string // the method that panics
+
 	opened, ended, closed int
 	endErr                error
 	ticks, overdue        []int64
@@ -290,24 +292,46 @@ func (a *actor) lines(b []byte) (n, need int) {
 	return n, 0
 }
 
-func (a *actor) Opened()                     { a.opened++ }
-func (a *actor) Receive(b []byte) (int, int) { return a.receive(a, b) }
+func (a *actor) reached(place string) {
+	if place == a.panicAt {
+		panic("at " + place)
+	}
+}
+
+func (a *actor) Opened() {
+	a.opened++
+	a.reached("Opened")
+}
+
+func (a *actor) Receive(b []byte) (int, int) {
+	a.reached("Receive")
+	return a.receive(a, b)
+}
+
 func (a *actor) Ended(err error) {
 	a.ended++
 	a.endErr = err
+	a.reached("Ended")
 	if a.onEnded != nil {
 		a.onEnded()
 	}
 }
 func (a *actor) Tick(now int64) {
+	a.reached("Tick")
 	if a.onTick != nil {
 		a.onTick()
 	}
 	a.ticks = append(a.ticks, now)
 }
-func (a *actor) Overdue()                    { a.overdue = append(a.overdue, a.s.l.now) }
+func (a *actor) Overdue() {
+	a.reached("Overdue")
+	a.overdue = append(a.overdue, a.s.l.now)
+}
+
 func (a *actor) Reclaimed(what Claim, _ int) { a.reclaimed = append(a.reclaimed, what) }
+
 func (a *actor) Teardown() bool {
+	a.reached("Teardown")
 	if a.onTeardown != nil {
 		a.onTeardown()
 	}
@@ -320,4 +344,5 @@ func (a *actor) Closed() {
 	a.closed++
 	a.s.records = append(a.s.records, a.conn)
 	a.conn = new(Conn)
+	a.reached("Closed")
 }

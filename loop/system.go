@@ -1,7 +1,10 @@
 package loop
 
 import (
+	"net"
 	"net/netip"
+	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +22,27 @@ var epoch = time.Now()
 func (system) Now() int64 { return int64(time.Since(epoch)) }
 
 func (system) OpenPoller() (Poller, error) { return openPoller() }
+
+// Go locks the thread to f: what f opens may belong to the thread.
+func (system) Go(f func()) (wait func()) {
+	var running sync.WaitGroup
+	running.Go(func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		f()
+	})
+	return running.Wait
+}
+
+// Listen binds as Bind does, and sets what connections inherit.
+func (system) Listen(addr string) (int, net.Addr, error) {
+	fd, bound, err := Bind(addr)
+	if err != nil {
+		return -1, nil, err
+	}
+	setStreamOptions(fd)
+	return fd, bound, nil
+}
 
 func (system) ShutdownWrite(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) }
 

@@ -27,10 +27,12 @@ type wheel struct {
 // WakeAt asks for Tick at the given loop time in nanoseconds, or not at all if
 // it is zero. Home loop only.
 func (l *Loop) WakeAt(c *Conn, at int64) {
+	l.Enter()
 	c.due = at
 	if at > 0 {
 		l.schedule(c, at)
 	}
+	l.Leave()
 }
 
 // schedule makes the wheel look at the connection at the given time or earlier.
@@ -146,7 +148,7 @@ func (l *Loop) fire(c *Conn) {
 		return
 	}
 	c.due = 0
-	c.peer.Tick(l.now)
+	l.own(c, func() { c.peer.Tick(l.now) })
 }
 
 // overdue acts on a write deadline that has passed.
@@ -158,7 +160,7 @@ func (l *Loop) overdue(c *Conn) {
 		return
 	}
 	if c.state == stateOpen {
-		c.peer.Overdue()
+		l.own(c, c.peer.Overdue)
 	}
 	l.Kill(c)
 }

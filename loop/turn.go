@@ -222,6 +222,9 @@ func (l *Loop) prepareFlush() {
 
 // finishFlush writes, and keeps the memory of output within its bounds.
 func (l *Loop) finishFlush() {
+	if l.group.halted.Load() {
+		l.group.halt()
+	}
 	left := l.flush()
 	l.releaseForeign()
 	if !left {

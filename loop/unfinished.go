@@ -134,7 +134,7 @@ func (l *Loop) reclaimInput() progress {
 // dropUnfinished ends a connection for what it does not finish, and gives that back at once.
 func (l *Loop) dropUnfinished(c *Conn) {
 	if d, ok := c.peer.(Debtor); ok && c.state == stateOpen {
-		d.Reclaimed(UnfinishedInput, c.in.counted)
+		l.own(c, func() { d.Reclaimed(UnfinishedInput, c.in.counted) })
 	}
 	l.Close(c)
 	l.dropInput(c)

@@ -121,7 +121,7 @@ func (l *Loop) Stuck() (times int64, now time.Duration) {
 func (l *Loop) stack() string {
 	all := make([]byte, stackRoom)
 	all = all[:runtime.Stack(all, true)]
-	head := "goroutine " + strconv.FormatInt(l.own.Load(), 10) + " ["
+	head := "goroutine " + strconv.FormatInt(l.ownGoroutine.Load(), 10) + " ["
 	for text := range bytes.SplitSeq(all, []byte("\n\n")) {
 		if bytes.HasPrefix(text, []byte(head)) {
 			return condense(string(text[len(head)-1:]))

@@ -25,7 +25,7 @@ func (w *watchLog) Unstuck(l *Loop, after time.Duration) {
 // watchedStage is a stage and the watchdog that looks at it when the test says so.
 func watchedStage(t *testing.T) (*stage, *watchLog, func()) {
 	s, w := newStage(t, Config{}), &watchLog{}
-	s.l.own.Set(int64(invariant.GoroutineID()))
+	s.l.ownGoroutine.Set(int64(invariant.GoroutineID()))
 	dog := &s.g.watched()[0]
 	return s, w, func() {
 		s.k.clock += int64(watchEvery)

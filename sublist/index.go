@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/subject"
 )
 
@@ -46,21 +47,21 @@ func (x *Index[T]) Changes() uint64 { return x.changes.Load() }
 // becomes visible to readers on its own, in order. f must not call Batch, Set or
 // Delete of the same index.
 func (x *Index[T]) Batch(f func(w *Writer[T])) {
-	x.mu.Lock()
+	invariant.Lock(&x.mu)
 	defer x.mu.Unlock()
 	f(&x.writer)
 }
 
 // Set is Writer.Set for one change. Any goroutine.
 func (x *Index[T]) Set(subject string, v *T) {
-	x.mu.Lock()
+	invariant.Lock(&x.mu)
 	x.writer.Set(subject, v)
 	x.mu.Unlock()
 }
 
 // Delete is Writer.Delete for one change. Any goroutine.
 func (x *Index[T]) Delete(subject string) {
-	x.mu.Lock()
+	invariant.Lock(&x.mu)
 	x.writer.Delete(subject)
 	x.mu.Unlock()
 }
@@ -93,6 +94,7 @@ func (w *Writer[T]) Set(s string, v *T) {
 	} else {
 		w.setPattern(s, v)
 	}
+	invariant.Between()
 	w.x.changes.Add(1) // behind the change, as readers ask before they look
 }
 
@@ -138,6 +140,7 @@ func (w *Writer[T]) Delete(s string) {
 // changed ends the life of cached results a change of this pattern may concern.
 // It comes after the change; see generations.
 func (t *trie[T]) changed(pattern string) {
+	invariant.Between()
 	token, _, _ := strings.Cut(pattern, ".")
 	if token == "*" || token == ">" {
 		t.gens.wild.Add(1)
@@ -188,7 +191,18 @@ func (x *Index[T]) All(yield func(subject string, v *T) bool) {
 
 // hashOf is maphash.String, which takes a third longer than maphash.Bytes.
 func hashOf(seed maphash.Seed, s string) uint64 {
+	if invariant.HashSeed != 0 {
+		return repeatableHash(invariant.HashSeed, s)
+	}
 	return maphash.Bytes(seed, unsafe.Slice(unsafe.StringData(s), len(s)))
+}
+
+// repeatableHash is FNV-1a, mixed: the same in every process.
+func repeatableHash(hash uint64, s string) uint64 {
+	for _, c := range []byte(s) {
+		hash = (hash ^ uint64(c)) * 0x100000001b3
+	}
+	return (hash ^ hash>>29) * 0xBF58476D1CE4E5B9
 }
 
 // foldHash takes the half of a hash that tables use; caches use the other.

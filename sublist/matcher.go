@@ -2,6 +2,8 @@ package sublist
 
 import (
 	"strings"
+
+	"gnatsd-ev/internal/invariant"
 )
 
 // A Matcher is one reader's way into an index, with a cache of its own for what
@@ -52,8 +54,10 @@ func (m *Matcher[T]) matchPatterns(dst []*T, t *trie[T], hash uint64, s string) 
 	token, _, _ := strings.Cut(s, ".")
 	slot := generationSlot(t.seed, token)
 	stamp := t.gens.stamp(slot) // before the walk, see generations
+	invariant.Between()
 	known := len(dst)
 	dst = m.walk.match(dst, t, s)
+	invariant.Between()
 	m.cache.put(hash, s, slot, stamp, dst[known:])
 	return dst
 }

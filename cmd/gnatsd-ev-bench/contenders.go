@@ -29,8 +29,9 @@ var monitor = []string{"--http_port", "{monitor}"}
 
 // redisFlags keep nothing on disk, let subscribers be as far behind as they are (by
 // default they are cut at 32 MB, or after a minute at 8 MB), and let as many
-// connect as there are descriptors. It stays on the one thread it uses by default.
-var redisFlags = []string{"--port", "{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--maxclients", "20000",
+// connect as there are descriptors, from all of 127.0.0.0/8: its protected mode knows 127.0.0.1
+// alone. It stays on the one thread it uses by default.
+var redisFlags = []string{"--port", "{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--maxclients", "20000", "--protected-mode", "no",
 	"--tcp-backlog", "4096", "--client-output-buffer-limit", "normal 0 0 0 pubsub 0 0 0"}
 
 // mosquittoConfig bounds no queue (by default messages are dropped from the

@@ -46,9 +46,9 @@ type Setting struct {
 
 // Build builds a program into dir and returns its path. It is run in this module or,
 // with at, in another directory, as go build is.
-func Build(dir, at, name, pkg string) (string, error) {
+func Build(dir, at, name, pkg string, flags ...string) (string, error) {
 	path := filepath.Join(dir, name)
-	cmd := exec.Command("go", "build", "-o", path, pkg)
+	cmd := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), pkg)...)
 	cmd.Dir = at
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)

@@ -17,10 +17,10 @@ type Account struct {
 	index *sublist.Index[interest]
 }
 
-func newAccount(name string, loops int) *Account {
+func newAccount(name string, loops, cacheSize int) *Account {
 	a := &Account{name: name, index: sublist.New[interest]()}
 	for id := range loops {
-		a.tables = append(a.tables, newTable(a, id))
+		a.tables = append(a.tables, newTable(a, id, cacheSize))
 	}
 	return a
 }

@@ -46,6 +46,7 @@ func (e *ListenError) Unwrap() error { return e.Err }
 type Broker struct {
 	// Fixed by New; any goroutine may read.
 	options  *config.Options
+	footing  footing
 	log      *logging.Logger
 	group    *loop.Group
 	shards   []*shard // by loop
@@ -61,20 +62,40 @@ type Broker struct {
 	// Any goroutine.
 	clientIDs atomic.Uint64
 	sessions  atomic.Int64 // admitted and not closed
+
+	// Fixed before Start.
+	onBroken func()
 }
 
 // New builds a broker and binds its listeners; nothing is accepted before Start.
 func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
-	return newOver(nil, o, id, log)
+	return newOver(standing(nil, o), o, id, log)
 }
 
-// newOver is New over a system that a test has made up; nil is the real one.
-func newOver(k loop.Kernel, o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
+// A footing is what a broker stands on, and bounds inside it. Tests put other systems
+// below it, and lower the bounds to reach them sooner.
+type footing struct {
+	kernel      loop.Kernel // nil is the real system
+	place       placement
+	inFlightMax int64
+	matchCache  int
+	heldMax     int // bytes of blocks of which little is wanted, a loop
+}
+
+// standing is the footing of a broker in life, above a kernel.
+func standing(k loop.Kernel, o *config.Options) footing {
 	place := placeLoops(o)
-	b := &Broker{options: o, log: log, global: newAccount(proto.GlobalAccount, place.loops), budget: budgetOf(o)}
+	return footing{kernel: k, place: place, inFlightMax: inFlightMax, matchCache: matchCache, heldMax: heldMax(budgetOf(o), place.loops)}
+}
+
+// newOver is New on a footing of the caller's.
+func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
+	place := f.place
+	b := &Broker{options: o, footing: f, log: log, global: newAccount(proto.GlobalAccount, place.loops, f.matchCache), budget: budgetOf(o)}
 	group, err := loop.NewGroup(loop.Config{
-		Kernel: k, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
-		NoBatch: o.IOUring == config.Off, Budget: b.budget, HeldMax: heldMax(b.budget, place.loops),
+		Kernel: f.kernel, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
+		HeldMax: f.heldMax, Budget: b.budget,
+		NoBatch: o.IOUring == config.Off, Panicked: b.panicked, Broken: b.broken,
 	}, func(l *loop.Loop) loop.Host {
 		sh := newShard(b, l)
 		b.shards = append(b.shards, sh)

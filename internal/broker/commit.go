@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/logging"
 	"gnatsd-ev/sublist"
 )
@@ -18,6 +19,7 @@ const lossSlice = 256
 
 // gained lists a topic that got a subscriber.
 func (sh *shard) gained(tp *topic) {
+	sh.loop.AssertEntered()
 	if tp.listed != listedGain {
 		tp.listed = listedGain
 		sh.gains = append(sh.gains, tp)
@@ -26,6 +28,7 @@ func (sh *shard) gained(tp *topic) {
 
 // lost lists a topic that lost one.
 func (sh *shard) lost(tp *topic) {
+	sh.loop.AssertEntered()
 	if tp.listed == unlisted {
 		tp.listed = listedLoss
 		sh.losses = append(sh.losses, tp)
@@ -39,12 +42,14 @@ func (sh *shard) Commit() (more bool) {
 	sh.tornDown = 0
 	for i, tp := range sh.gains {
 		sh.gains[i] = nil
+		invariant.Between()
 		sh.tell(tp)
 	}
 	sh.gains = sh.gains[:0]
 
 	n := min(len(sh.losses), lossSlice)
 	for _, tp := range sh.losses[:n] {
+		invariant.Between()
 		if tp.listed == listedLoss { // else it has been told among the gains
 			sh.tell(tp)
 		}
@@ -87,6 +92,7 @@ func (sh *shard) tell(tp *topic) {
 // write changes the index entry of a topic to what is true now.
 func (sh *shard) write(w *sublist.Writer[interest], tp *topic) {
 	old := w.Get(tp.subject)
+	invariant.Reached("commit", sh)
 	var loops loopSet
 	var groups []*queueGroup
 	if old != nil {

@@ -2,9 +2,9 @@ package broker
 
 import (
 	"encoding/json"
-	"math/rand/v2"
 	"time"
 
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/logging"
 	"gnatsd-ev/internal/proto"
 	"gnatsd-ev/parser"
@@ -23,12 +23,14 @@ func (s *Session) connect(op *parser.Op) {
 	}
 	first := !s.has(connected)
 	s.adopt(c)
+	sh.loop.Enter()
 	if first {
 		s.regroup()
 		s.wakeForFirstPing()
 	} else {
 		s.dropAll()
 	}
+	sh.loop.Leave()
 	switch {
 	case c.NamesAccount():
 		sh.log.Limited(errorLevel, "authorization", "%s - authentication error", s)
@@ -116,13 +118,14 @@ func (s *Session) peerErr(op *parser.Op) {
 // soon after CONNECT, spread so that a storm of connections is not one of PINGs.
 func (s *Session) wakeForFirstPing() {
 	d := min(s.shard.broker.options.PingInterval, proto.FirstPingAfter)
-	d += time.Duration(rand.Int64N(int64(d)/5 + 1))
+	d += time.Duration(s.shard.random(int(d)/5 + 1))
 	s.shard.loop.WakeAt(&s.conn, s.shard.loop.Now()+int64(d))
 }
 
 // Tick is the ping timer.
 func (s *Session) Tick(now int64) {
 	sh := s.shard
+	invariant.Reached("tick", s)
 	sh.log.Debugf("%s - Client Ping Timer", s)
 	every := int64(sh.broker.options.PingInterval)
 	// A peer that is not read because others are slow is not stale.

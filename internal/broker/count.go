@@ -51,6 +51,7 @@ func (sh *shard) show() {
 // Stats are what a broker has done and holds.
 type Stats struct {
 	Sessions int64  // admitted and not closed
+	Panics   uint64 // sessions that were closed because handling them panicked
 	Opened   uint64 // connections greeted so far, the refused as well
 	Loops    []LoopStats
 }
@@ -78,7 +79,7 @@ type LoopStats struct {
 
 // Stats reads what the loops have shown; it disturbs none of them. Any goroutine.
 func (b *Broker) Stats() Stats {
-	s := Stats{Sessions: b.sessions.Load(), Opened: b.clientIDs.Load(), Loops: make([]LoopStats, len(b.shards))}
+	s := Stats{Sessions: b.sessions.Load(), Panics: b.Panics(), Opened: b.clientIDs.Load(), Loops: make([]LoopStats, len(b.shards))}
 	for i, sh := range b.shards {
 		s.Loops[i] = sh.stats()
 	}

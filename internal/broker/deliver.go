@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/proto"
 	"gnatsd-ev/loop"
 )
@@ -40,6 +41,7 @@ func (sh *shard) deliver(tp *topic, m *message) (delivered bool) {
 // deliverSet encodes once for all members of a set.
 func (sh *shard) deliverSet(s *set, m *message) {
 	s.delivered++
+	invariant.Reached("fan-out", sh)
 	head, body := sh.encode(m, s.sid, s.headers)
 	sent, over := sh.loop.Fanout(s.conns, head, body, sh.pendingSoft)
 	sh.delivered(m, sent)

@@ -19,6 +19,7 @@ type matched struct {
 // interests of all. They stay until the next call.
 func (sh *shard) match(m *message, others bool) {
 	t, last := m.account.tables[sh.id], &sh.matched
+	sh.loop.AssertEntered()
 	own, index := t.topics.Changes(), uint64(0)
 	if others {
 		index = m.account.index.Changes()

@@ -60,7 +60,7 @@ func startCrowd(t *testing.T, loops, clients int, s script, adjust func(*config.
 		adjust(o)
 	}
 	threads, percent := runtime.GOMAXPROCS(0), debug.SetGCPercent(200) // as the program sets it
-	b, err := newOver(r.k, o, Identity{ID: "TEST", Name: "test", Version: "0"}, logging.Discard())
+	b, err := newOver(standing(r.k, o), o, Identity{ID: "TEST", Name: "test", Version: "0"}, logging.Discard())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/loop"
 )
 
@@ -111,6 +112,8 @@ func (sh *shard) Post() {
 		sh.inFlight[id].Add(int64(p.size))
 		p.held = len(p.bytes) + len(p.entries)*int(unsafe.Sizeof(p.entries[0]))
 		sh.loop.Hold(p.held)
+		invariant.Reached("post", sh)
+		invariant.Between()
 		if !sh.loop.PostTo(p.to.loop, &p.Letter, len(p.entries)) {
 			p.discard()
 		}
@@ -136,6 +139,7 @@ func (p *parcel) Deliver(*loop.Loop) {
 	sh := p.to
 	before := sh.loop.Spent()
 	for i := range p.entries {
+		invariant.Reached("mail", sh)
 		sh.receiveEntry(p, &p.entries[i])
 	}
 	sh.weighEntries(len(p.entries), sh.loop.Spent()-before)

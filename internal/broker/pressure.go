@@ -3,6 +3,7 @@ package broker
 import (
 	"time"
 
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/proto"
 	"gnatsd-ev/loop"
 )
@@ -40,7 +41,7 @@ const (
 
 // weigh notes that a target has as much on its way as it may have.
 func (sh *shard) weigh(id int) {
-	if sh.inFlight[id].Load()+int64(sh.out[id].size) > inFlightMax {
+	if sh.inFlight[id].Load()+int64(sh.out[id].size) > sh.inFlightMax {
 		sh.congested |= 1 << id
 	}
 }
@@ -59,6 +60,7 @@ func (sh *shard) weighEntries(entries, units int) {
 // what they were posted.
 func (s *Session) parkForRoom() {
 	sh := s.shard
+	sh.loop.Enter()
 	sh.loop.Park(&s.conn, 0)
 	sh.parked = append(sh.parked, s.conn.Handle())
 	for id := range sh.out {
@@ -66,19 +68,22 @@ func (s *Session) parkForRoom() {
 			continue
 		}
 		sh.waiting[id].Store(true)
+		invariant.Between()
 		// What congested it may have been posted and taken before we said that we wait.
-		if sh.out[id] == nil && sh.inFlight[id].Load() < inFlightMax/2 && sh.waiting[id].CompareAndSwap(true, false) {
+		if sh.out[id] == nil && sh.inFlight[id].Load() < sh.inFlightMax/2 && sh.waiting[id].CompareAndSwap(true, false) {
 			sh.loop.Do(func(*loop.Loop) { sh.unpark() })
 		}
 	}
 	sh.congested = 0
+	sh.loop.Leave()
 }
 
 // taken runs on the loop that took a parcel of ours: it wakes publishers that
 // wait for it, once half of what may be on its way is.
 func (sh *shard) taken(by int, size int64) {
 	left := sh.inFlight[by].Add(-size)
-	if left < inFlightMax/2 && sh.waiting[by].Load() && sh.waiting[by].CompareAndSwap(true, false) {
+	invariant.Between()
+	if left < sh.inFlightMax/2 && sh.waiting[by].Load() && sh.waiting[by].CompareAndSwap(true, false) {
 		sh.loop.Do(func(*loop.Loop) { sh.unpark() })
 	}
 }
@@ -141,6 +146,7 @@ func (s *Session) cut() {
 // Overdue ends a session that did not take its bytes within the write deadline.
 func (s *Session) Overdue() {
 	sh := s.shard
+	invariant.Reached("overdue", s)
 	s.reason = proto.SlowConsumerWriteDeadline
 	sh.counts[countSlowDeadline]++
 	sh.log.Limited(infoLevel, "slow deadline", "%s - Slow Consumer Detected: WriteDeadline of %v exceeded with %d total bytes.",

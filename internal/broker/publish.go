@@ -64,7 +64,9 @@ func (s *Session) publish(op *parser.Op) {
 		account: s.table.account, subject: op.Subject, reply: op.Reply, payload: op.Payload, header: op.Header,
 		from: s, origin: origin{name: s.conn.Handle(), loop: uint8(sh.id), real: true},
 	}
+	sh.loop.Enter()
 	delivered, asked := sh.fanOut(m, s.has(wantsNoResponders) && len(op.Reply) > 0)
+	sh.loop.Leave()
 	if !delivered && !asked && s.has(wantsNoResponders) && len(op.Reply) > 0 {
 		s.noResponders(op.Reply, op.Subject)
 	}
@@ -99,8 +101,10 @@ func (s *Session) noResponders(reply, subj []byte) {
 	if !s.conn.Open() {
 		return
 	}
+	s.shard.loop.Enter()
 	s.shard.expire()
 	sub := s.subscriptionTo(reply)
+	s.shard.loop.Leave()
 	if sub == nil {
 		return
 	}

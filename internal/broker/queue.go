@@ -1,5 +1,7 @@
 package broker
 
+import "gnatsd-ev/internal/invariant"
+
 // Queue groups. A message goes to one member of each queue name it reaches,
 // every member equally likely, whatever its loop and whatever pattern it
 // subscribed to: the publisher's loop picks a loop by its number of members,
@@ -125,6 +127,7 @@ func (sh *shard) chooseMember(own []*group, shared []*queueGroup, m *message, tr
 			continue
 		}
 		pick -= mine
+		invariant.Between()
 		for id := range sh.out {
 			if pick -= sh.membersOn(id, shared, tried); pick < 0 {
 				return false, id

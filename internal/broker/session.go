@@ -3,6 +3,7 @@ package broker
 import (
 	"net/netip"
 
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/proto"
 	"gnatsd-ev/loop"
 	"gnatsd-ev/parser"
@@ -70,6 +71,7 @@ func (s *Session) Receive(b []byte) (int, int) {
 	op := &sh.op
 	done := 0
 	for {
+		invariant.Reached("parse", s)
 		n, err := s.parser.Next(b[done:], op)
 		if err != nil {
 			s.parseFailed(err)
@@ -82,6 +84,7 @@ func (s *Session) Receive(b []byte) (int, int) {
 		if sh.trace {
 			s.traceIn(op)
 		}
+		invariant.Reached("apply", s)
 		rules[op.Verb](s, op)
 		parser.Mangle(b[done : done+n])
 		done += n
@@ -125,6 +128,7 @@ func (s *Session) ignore(*parser.Op) {}
 func (s *Session) Opened() {
 	sh := s.shard
 	s.lastIn = sh.loop.Now()
+	invariant.Reached("open", s)
 	s.send(sh.broker.greeting.Append(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote)))
 	if sh.log.DebugOn() {
 		sh.log.Debugf("%s - Client connection created", s)
@@ -148,6 +152,7 @@ func (s *Session) awaitConnect() {
 
 // Ended notes that no more input comes.
 func (s *Session) Ended(err error) {
+	invariant.Reached("end", s)
 	if s.reason != proto.StillOpen {
 		return
 	}
@@ -175,6 +180,7 @@ func (s *Session) Teardown() bool {
 			return true
 		}
 		s.subs.take(sub)
+		invariant.Reached("teardown", s)
 		s.drop(sub)
 	}
 	return s.subs.count() == 0
@@ -186,6 +192,7 @@ func (s *Session) Closed() {
 	if s.has(counted) {
 		sh.broker.leave()
 	}
+	invariant.Reached("close", s)
 	if sh.log.DebugOn() {
 		sh.log.Debugf("%s - Client connection closed: %s", s, s.reason)
 	}
@@ -195,7 +202,10 @@ func (s *Session) Closed() {
 // and on and reads no answer is a slow consumer as much as a subscriber is.
 func (s *Session) send(b []byte) {
 	sh := s.shard
+	sh.loop.Enter()
+	invariant.Reached("answer", s)
 	sh.loop.Send(&s.conn, sh.loop.Span(b))
+	sh.loop.Leave()
 	if s.conn.Pending() > sh.pendingMax && s.conn.Open() {
 		s.cut()
 	}

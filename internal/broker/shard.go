@@ -26,9 +26,10 @@ type shard struct {
 	log    *logging.Logger
 
 	// Limits, copied here because every delivery looks at them.
-	pendingMax int
-	softLimits [2]int // of pendingSoft: as a rule, and while memory is short
-	trace      bool
+	pendingMax  int
+	softLimits  [2]int // of pendingSoft: as a rule, and while memory is short
+	inFlightMax int64  // see inFlightMax
+	trace       bool
 
 	// Any loop. By target: bytes of ours on their way there, and whether
 	// publishers here wait for it to take them.
@@ -83,7 +84,7 @@ func newShard(b *Broker, l *loop.Loop) *shard {
 	n := len(b.global.tables)
 	sh := &shard{
 		id: l.ID(), self: 1 << l.ID(), alone: n == 1, broker: b, loop: l, log: b.log,
-		pendingMax: int(o.MaxPending), softLimits: softLimits(o), trace: o.Trace,
+		pendingMax: int(o.MaxPending), softLimits: softLimits(o), inFlightMax: b.footing.inFlightMax, trace: o.Trace,
 		inFlight: make([]atomic.Int64, n), waiting: make([]atomic.Bool, n), out: make([]*parcel, n),
 		replyTopics: make([]*topic, 0, 8), contestAt: map[string]int{},
 		seed: uint64(l.ID()+1) * 0x9E3779B97F4A7C15, clients: map[clientInfo]*clientInfo{}, strings: sharedStrings{},

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/proto"
 	"gnatsd-ev/internal/subject"
 	"gnatsd-ev/parser"
@@ -14,7 +15,9 @@ func (s *Session) subscribe(op *parser.Op) {
 	sh := s.shard
 	o := sh.broker.options
 	s.lastIn = sh.loop.Now()
+	sh.loop.Enter()
 	sh.expire()
+	sh.loop.Leave()
 	switch {
 	case string(op.Queue) == systemGroup:
 		s.logSubViolation("Subscription Violation", op.Subject, op.Queue, op.SID)
@@ -37,6 +40,7 @@ func (s *Session) subscribe(op *parser.Op) {
 		s.sendErr(proto.ErrSubject)
 		return
 	}
+	sh.loop.Enter()
 	tp := s.table.find(op.Subject)
 	sub := &subscription{session: s, topic: tp, sid: sidString(op.SID)}
 	s.subs.put(sub)
@@ -46,13 +50,16 @@ func (s *Session) subscribe(op *parser.Op) {
 		tp.add(sub)
 	}
 	sh.counts[countSubscriptions]++
+	invariant.Reached("subscribe", s)
 	sh.gained(tp)
+	sh.loop.Leave()
 	s.acknowledge()
 }
 
 // unsubscribe applies UNSUB. A maximum counts from the subscription's start.
 func (s *Session) unsubscribe(op *parser.Op) {
 	s.lastIn = s.shard.loop.Now()
+	s.shard.loop.Enter()
 	s.shard.expire()
 	if sub := s.subs.get(op.SID); sub != nil {
 		if op.Max > 0 && uint64(op.Max) > sub.count() {
@@ -62,6 +69,7 @@ func (s *Session) unsubscribe(op *parser.Op) {
 			s.drop(sub)
 		}
 	}
+	s.shard.loop.Leave()
 	s.acknowledge()
 }
 

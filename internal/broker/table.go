@@ -21,14 +21,14 @@ type table struct {
 	groups  map[*queueGroup]*group     // groups the index knows that have members here
 }
 
-func newTable(a *Account, id int) *table {
+func newTable(a *Account, id, cacheSize int) *table {
 	t := &table{
 		account: a, loop: id,
 		topics: sublist.New[topic](),
-		others: sublist.NewMatcher(a.index, matchCache),
+		others: sublist.NewMatcher(a.index, cacheSize),
 		groups: map[*queueGroup]*group{},
 	}
-	t.matcher = sublist.NewMatcher(t.topics, matchCache)
+	t.matcher = sublist.NewMatcher(t.topics, cacheSize)
 	return t
 }
 

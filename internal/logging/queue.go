@@ -17,7 +17,7 @@ const (
 
 	// fatalBytesMax is room beyond queuedBytesMax for Fatal lines only: what
 	// ended the process must not be dropped.
-	fatalBytesMax = 4 << 10
+	fatalBytesMax = 16 << 10
 
 	// reopenWait is how long Reopen waits for a writer that is blocked.
 	reopenWait = 2 * time.Second

@@ -73,7 +73,7 @@ func (m *Monitor) get(t *testing.T, path string) (code int, h http.Header, body 
 
 // loopsOf makes stats of loops that have done something.
 func loopsOf(loops ...broker.LoopStats) broker.Stats {
-	return broker.Stats{Sessions: 5, Opened: 9, Loops: loops}
+	return broker.Stats{Sessions: 5, Opened: 9, Panics: 3, Loops: loops}
 }
 
 func TestVarzAddsTheLoopsUp(t *testing.T) {
@@ -93,7 +93,7 @@ func TestVarzAddsTheLoopsUp(t *testing.T) {
 		t.Fatalf("%v in %s", err, body)
 	}
 	for name, want := range map[string]any{
-		"server_id": "ID", "server_name": odd, "gnatsd_ev": "1.2.3", "connections": 5.0, "total_connections": 9.0, "port": 4222.0, "max_subscriptions": 7.0,
+		"server_id": "ID", "server_name": odd, "gnatsd_ev": "1.2.3", "connections": 5.0, "panics": 3.0, "total_connections": 9.0, "port": 4222.0, "max_subscriptions": 7.0,
 		"in_msgs": 24.0, "in_client_bytes": 26.0, "out_client_msgs": 28.0, "out_bytes": 30.0, "subscriptions": 32.0, "slow_consumers": 70.0,
 		"stale_connections": 38.0, "stalled_clients": 40.0, "stuck": 48.0, "http_port": float64(m.port), "max_payload": float64(1 << 20),
 	} {

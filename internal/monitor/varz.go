@@ -70,6 +70,7 @@ type varz struct {
 	// Ours.
 	GnatsdEv  string     `json:"gnatsd_ev"` // our version, as in INFO
 	Stuck     int64      `json:"stuck"`     // times a loop did not turn for a second
+	Panics    uint64     `json:"panics"`    // sessions closed because handling them panicked
 	Collector collector  `json:"collector"`
 	Loops     []loopVarz `json:"loops"`
 }
@@ -159,7 +160,7 @@ func (m *Monitor) configured() *varz {
 
 // add tells of each loop, and of all together.
 func (v *varz) add(s broker.Stats) {
-	v.Connections, v.Total = s.Sessions, s.Opened
+	v.Connections, v.Total, v.Panics = s.Sessions, s.Opened, s.Panics
 	v.Loops = make([]loopVarz, len(s.Loops))
 	for i := range s.Loops {
 		l := &s.Loops[i]

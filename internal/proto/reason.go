@@ -4,7 +4,7 @@ package proto
 // tools compare with nats-server's; the numbers are ours and never leave us.
 type CloseReason uint8
 
-// The reasons of nats-server 2.15.2, in its order. The zero value is a
+// The reasons of nats-server 2.15.2, in its order, and one of ours. The zero value is a
 // connection that is still open.
 const (
 	StillOpen CloseReason = iota
@@ -45,6 +45,7 @@ const (
 	Kicked
 	ProxyNotTrusted
 	ProxyRequired
+	InternalError // ours: handling the connection panicked
 
 	closeReasonCount
 )
@@ -88,6 +89,7 @@ var closeReasonNames = [closeReasonCount]string{
 	Kicked:                        "Kicked",
 	ProxyNotTrusted:               "Proxy Not Trusted",
 	ProxyRequired:                 "Proxy Required",
+	InternalError:                 "Internal Error",
 }
 
 // String returns nats-server's words for r, "" for StillOpen and "Unknown

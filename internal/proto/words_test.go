@@ -90,7 +90,8 @@ const closeReasons = `Client Closed|Authentication Timeout|Authentication Failur
 	`Maximum Control Line Exceeded|Maximum Subscriptions Exceeded|Duplicate Route|Route Removed|Server Shutdown|Authentication Expired|` +
 	`Wrong Gateway|Missing Account|Credentials Revoked|Internal Client|Message Header Violation|No Responders Requires Headers|` +
 	`Cluster Name Conflict|Duplicate Remote LeafNode Connection|Duplicate Client ID|Duplicate Server Name|Minimum Version Required|` +
-	`Cluster Names Identical|Kicked|Proxy Not Trusted|Proxy Required`
+	`Cluster Names Identical|Kicked|Proxy Not Trusted|Proxy Required` +
+	`|Internal Error` // this one is ours
 
 func TestCloseReasonNames(t *testing.T) {
 	want := strings.Split(closeReasons, "|")

@@ -26,6 +26,10 @@ const (
 
 	// logWait is how long the end waits for a log nobody reads.
 	logWait = time.Second
+
+	// exitBroken is the exit code after a panic that left unsure what sessions share:
+	// sysexits.h calls it an internal software error.
+	exitBroken = 70
 )
 
 // A server is one life of the program. Only the goroutine of Run touches it.
@@ -43,11 +47,14 @@ type server struct {
 	monitor   *monitor.Monitor // nil without --http_port
 	collector *collector
 	ports     string // the ports file that was written, or empty
+
+	// broken gets a token when a panic has left unsure what sessions share. Loops put it there.
+	broken chan struct{}
 }
 
 // Run is the whole life of the program: args are its arguments without its
 // name. It returns the exit code, 0 after a shutdown, 1 for a start that
-// failed, 2 for a command line not understood. It takes over the signals of the
+// failed, 2 for a command line not understood, 70 after a panic. It takes over the signals of the
 // process and may run once at a time.
 func Run(args []string, stdout, stderr io.Writer) int {
 	options, action, err := config.ParseFlags(args)
@@ -72,14 +79,13 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	defer log.Close(logWait)
-	s := &server{options: options, log: log, signals: listenToSignals(), began: time.Now()}
+	s := &server{options: options, log: log, signals: listenToSignals(), began: time.Now(), broken: make(chan struct{}, 1)}
 	defer signal.Stop(s.signals)
 	if !s.start() {
 		s.undo()
 		return 1
 	}
-	s.serve()
-	return 0
+	return s.serve()
 }
 
 // listenToSignals asks for the signals early: one that comes while we start
@@ -129,6 +135,7 @@ func (s *server) start() bool {
 	if err := s.writePorts(facts); err != nil {
 		return s.fail("Error writing ports file: %v", err)
 	}
+	s.broker.OnBroken(s.isBroken)
 	if err := s.broker.Start(); err != nil {
 		return s.fail("Error starting the loops: %v", err)
 	}
@@ -233,17 +240,22 @@ func (s *server) writePorts(f broker.Facts) error {
 	return nil
 }
 
-// serve waits for signals until one of them ends the life.
-func (s *server) serve() {
-	for sig := range s.signals {
+// serve waits for signals until one of them ends the life, or a panic does. It returns the exit
+// code.
+func (s *server) serve() int {
+	for {
+		var sig os.Signal
+		select {
+		case sig = <-s.signals:
+		case <-s.broken:
+			return s.endBroken()
+		}
 		s.log.Infof("Trapped %q signal", sig)
 		switch sig {
 		case syscall.SIGINT, syscall.SIGTERM:
 			s.log.Infof("Initiating Shutdown...")
 			s.log.Debugf("Client accept loop exiting..")
-			s.undo()
-			s.log.Infof("Server Exiting..")
-			return
+			return s.shutDown()
 		case syscall.SIGUSR1:
 			s.reopenLog()
 		case syscall.SIGUSR2:
@@ -252,6 +264,23 @@ func (s *server) serve() {
 			s.log.Warnf("Reload is not supported yet: there is no configuration file; to change options restart")
 		}
 	}
+}
+
+// shutDown ends the life, and returns the exit code. A loop that panics meanwhile would be waited for in
+// vain.
+func (s *server) shutDown() int {
+	ended := make(chan struct{})
+	go func() { // ends with the shutdown, or with the process
+		s.undo()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-s.broken:
+		return s.endBroken()
+	}
+	s.log.Infof("Server Exiting..")
+	return 0
 }
 
 // reopenLog goes on in a new log file after somebody moved the old one away.
@@ -265,6 +294,21 @@ func (s *server) reopenLog() {
 		return
 	}
 	s.log.Infof("File log re-opened")
+}
+
+// isBroken has the process end after a panic. It is called by the loop that panicked.
+func (s *server) isBroken() {
+	select {
+	case s.broken <- struct{}{}:
+	default:
+	}
+}
+
+// endBroken is the end after a panic: loops do not answer any more, and clients see their
+// connections end with the process.
+func (s *server) endBroken() int {
+	s.removePorts()
+	return exitBroken
 }
 
 // undo ends what start has built, as far as it came.
@@ -281,9 +325,15 @@ func (s *server) undo() {
 	if s.profiler != nil {
 		s.profiler.close()
 	}
-	if s.ports != "" {
-		if err := os.Remove(s.ports); err != nil {
-			s.log.Errorf("Error cleaning up ports file %s: %v", s.ports, err)
-		}
+	s.removePorts()
+}
+
+// removePorts removes the ports file: who finds one waits for a broker that is there.
+func (s *server) removePorts() {
+	if s.ports == "" {
+		return
+	}
+	if err := os.Remove(s.ports); err != nil {
+		s.log.Errorf("Error cleaning up ports file %s: %v", s.ports, err)
 	}
 }

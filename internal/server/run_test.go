@@ -25,6 +25,7 @@ const childMark = "GNATSD_EV_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childMark) != "" {
+		plantPanic()
 		os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())

@@ -1,0 +1,96 @@
+package chaos
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The calls a broker may use for one purpose; which it does is its business.
+const (
+	AcceptCalls   = "accept,accept4"
+	ReadCalls     = "read,readv,recvfrom,recvmsg"
+	WriteCalls    = "write,writev,sendto,sendmsg"
+	BatchCalls    = "io_uring_enter"
+	WaitCalls     = "epoll_wait,epoll_pwait,epoll_pwait2"
+	RegisterCalls = "epoll_ctl"
+)
+
+// A Fault is what happens to system calls of a running broker.
+type Fault struct {
+	Calls, Errno string
+	When         string // which of each thread's calls, as strace counts: 3, 1..50, 1+7
+}
+
+// Faults is strace at work.
+type Faults struct {
+	cmd *exec.Cmd
+	log string
+}
+
+// straceSettles is what threads are given to stop for strace the first time: until then
+// their calls go unseen.
+const straceSettles = 100 * time.Millisecond
+
+// Inject lets calls of a running broker fail until the broker has ended.
+func Inject(t testing.TB, b *Broker, f Fault) *Faults {
+	t.Helper()
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("there is no strace to make system calls fail with")
+	}
+	i := &Faults{log: filepath.Join(t.TempDir(), "strace")}
+	i.cmd = exec.Command(strace, "-f", "-p", fmt.Sprint(b.Pid), "-o", i.log, "-e", "trace="+f.Calls,
+		"-e", fmt.Sprintf("inject=%s:error=%s:when=%s", f.Calls, f.Errno, f.When))
+	said, err := i.cmd.StderrPipe()
+	if err == nil {
+		err = i.cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// Detached in the middle of a fault strace leaves an ENOSYS behind that no
+		// kernel returns: it ends with the broker.
+		_ = b.Stop()     // told by who started it
+		_ = i.cmd.Wait() // a status that is the broker's
+	})
+	attached := make(chan string, 1)
+	go func() { // ends with strace
+		lines := bufio.NewScanner(said)
+		for lines.Scan() {
+			select {
+			case attached <- lines.Text():
+			default: // the first line says it all
+			}
+		}
+	}()
+	select {
+	case line := <-attached:
+		if strings.Contains(line, "Operation not permitted") {
+			t.Skipf("strace may not attach here: %s", line)
+		}
+		if !strings.Contains(line, "attached") {
+			t.Fatalf("strace: %s", line)
+		}
+	case <-time.After(Patience):
+		t.Fatal("strace does not attach")
+	}
+	time.Sleep(straceSettles)
+	return i
+}
+
+// Count is how many calls have failed so far.
+func (i *Faults) Count(t testing.TB) int {
+	t.Helper()
+	text, err := os.ReadFile(i.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(text), "(INJECTED)")
+}
