@@ -40,10 +40,9 @@ var deviations = []deviation{
 
 // Deviations about what servers send, which outcome.go knows.
 const (
-	deviationInfo     = "info"      // fields of INFO
-	deviationLastWord = "last-word" // nats-server may lose what it sent last before it closed
-	deviationInbox    = "inbox"     // which of several inboxes gets a 503
-	deviationPedantic = "pedantic"  // nats-server may repeat an Invalid Publish Subject
+	deviationInfo     = "info"     // fields of INFO
+	deviationInbox    = "inbox"    // which of several inboxes gets a 503
+	deviationPedantic = "pedantic" // nats-server may repeat an Invalid Publish Subject
 )
 
 // hm: HM may begin no operation.
@@ -67,10 +66,10 @@ func blanks(s *stream, b []byte, op *operation, _ verdict) ([]byte, int) {
 	return append(append([]byte("SUB "), bytes.Repeat([]byte("x"), s.limits.controlLine+1)...), '\n'), len(b)
 }
 
-// lfEnds: an LF behind the blanks ends the line.
+// lfEnds: an LF behind the verb and its blanks ends the line.
 func lfEnds(_ *stream, b []byte, op *operation, _ verdict) ([]byte, int) {
 	at := len(op.verb) + op.blanks
-	if !op.lineEnd || op.blanks == 0 || b[at] != '\n' {
+	if !op.lineEnd || b[at] != '\n' {
 		return nil, 0
 	}
 	return badArguments, len(b)

@@ -15,8 +15,8 @@ const (
 
 // The short form plays the first scripts, and as many from a seed that changes.
 const (
-	shortFixed  = 500
-	shortRandom = 300
+	shortFixed  = 1200
+	shortRandom = 800
 )
 
 // workers is how many scripts are played at once.
@@ -33,7 +33,7 @@ func TestDifferential(t *testing.T) {
 	case given && !long:
 		count = 1
 	case !long:
-		t.Run("fixed", func(t *testing.T) { playAll(t, 1, shortFixed) })
+		t.Run("fixed", func(t *testing.T) { allReached(t, playAll(t, 1, shortFixed)) })
 		count = shortRandom
 	}
 	if !given {
@@ -56,7 +56,7 @@ func numberOf(t *testing.T, variable string) (n uint64, given bool) {
 }
 
 // playAll plays scripts and reports every one that differs, shrunk.
-func playAll(t *testing.T, first uint64, count int) {
+func playAll(t *testing.T, first uint64, count int) *Totals {
 	run := Run{First: first, Count: count, Workers: workers, Servers: set, Progress: os.Stderr, FailuresMax: failuresMax}
 	totals, err := run.Do()
 	t.Log(totals)
@@ -65,6 +65,17 @@ func playAll(t *testing.T, first uint64, count int) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	return totals
+}
+
+// allReached says whether the scripts came to every deviation: one that is never
+// reached allows nothing and belongs deleted.
+func allReached(t *testing.T, totals *Totals) {
+	for _, id := range deviationIDs() {
+		if totals.Reached[id] == 0 {
+			t.Errorf("no script came to the deviation %s", id)
+		}
 	}
 }
 

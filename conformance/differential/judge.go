@@ -79,9 +79,6 @@ func (s *Set) Judge(script *Script) (*Verdict, error) {
 			}
 			v.Free++
 		}
-		if c.lastWord > 0 {
-			v.Reached[deviationLastWord]++
-		}
 	}
 	return v, nil
 }

@@ -149,9 +149,8 @@ func (o *outcome) info(f *frame) string {
 
 // A comparison is what came of comparing two outcomes.
 type comparison struct {
-	equal    bool
-	lastWord int    // connections whose last words nats-server lost
-	where    string // of the first difference
+	equal bool
+	where string // of the first difference
 }
 
 // compare says whether ours is what nats-server's outcome allows.
@@ -163,10 +162,6 @@ func compare(p *plan, theirs, ours *outcome) comparison {
 			t = withoutRepeats(t, o)
 		}
 		if slices.Equal(t, o) {
-			continue
-		}
-		if p.streams[i].dead && lostLastWord(t, o) {
-			c.lastWord++
 			continue
 		}
 		c.where = fmt.Sprintf("connection %s\n%s", peerName(i), firstDifference(t, o))
@@ -194,14 +189,6 @@ func withoutRepeats(theirs, ours []string) []string {
 		kept = append(kept, line)
 	}
 	return kept
-}
-
-// lostLastWord says whether both connections closed and theirs got what ours got but
-// for the -ERR at the end, and perhaps what stood right before that.
-func lostLastWord(theirs, ours []string) bool {
-	t, o := theirs[:len(theirs)-1], ours[:len(ours)-1]
-	return theirs[len(t)] == endClosed && ours[len(o)] == endClosed && len(t) < len(o) &&
-		strings.HasPrefix(o[len(o)-1], "-ERR ") && slices.Equal(t, o[:len(t)])
 }
 
 // firstDifference shows where two lists of lines part.

@@ -14,6 +14,9 @@ type plan struct {
 	plain   bool
 	reached map[string]int // deviations by id
 	repeats map[int]bool   // connections to which nats-server may repeat itself
+	// groups leads from queue names to those they cannot be told from: a sid was
+	// subscribed with both.
+	groups map[string]string
 }
 
 // planned is one step.
@@ -77,6 +80,7 @@ func newPlan(s *Script) *plan {
 		}
 		p.steps = append(p.steps, p.sequential(step)...)
 	}
+	p.group()
 	for _, stream := range p.streams {
 		p.plain = p.plain || !stream.opts.Headers
 	}
@@ -163,8 +167,36 @@ func (p *plan) published() []message {
 	return all
 }
 
-// queueOf returns the queue names a connection ever used a sid with.
+// group joins the queue names of each sid.
+func (p *plan) group() {
+	p.groups = map[string]string{}
+	for _, s := range p.streams {
+		for _, names := range s.queues {
+			for _, name := range names {
+				p.join(names[0], name)
+			}
+		}
+	}
+}
+
+func (p *plan) join(a, b string) {
+	a, b = p.groupOf(a), p.groupOf(b)
+	p.groups[max(a, b)] = min(a, b)
+}
+
+// groupOf returns the name that stands for a queue name.
+func (p *plan) groupOf(name string) string {
+	for p.groups[name] != "" && p.groups[name] != name {
+		name = p.groups[name]
+	}
+	return name
+}
+
+// queueOf returns what stands for the queue names a connection ever used a sid with.
 func (p *plan) queueOf(peer int, sid string) (string, bool) {
-	name, ok := p.streams[peer].queues[sid]
-	return name, ok
+	names := p.streams[peer].queues[sid]
+	if len(names) == 0 {
+		return "", false
+	}
+	return p.groupOf(names[0]), true
 }

@@ -13,7 +13,7 @@ const shrinkTime = 30 * time.Second
 // Shrink returns a script that fails as script does and is as small as can be
 // found, with its verdict.
 func (s *Set) Shrink(script *Script, v *Verdict) (*Script, *Verdict) {
-	k := &shrinker{set: s, best: script, verdict: v, deadline: time.Now().Add(shrinkTime)}
+	k := &shrinker{set: s, best: script, verdict: v, may: newPlan(script).reached, deadline: time.Now().Add(shrinkTime)}
 	for before := -1; before != k.size() && k.time(); {
 		before = k.size()
 		k.dropPeers()
@@ -30,6 +30,7 @@ type shrinker struct {
 	set      *Set
 	best     *Script
 	verdict  *Verdict
+	may      map[string]int // deviations of the script to begin with; a smaller one has no others
 	deadline time.Time
 }
 
@@ -50,6 +51,11 @@ func (k *shrinker) size() int {
 func (k *shrinker) try(c *Script) bool {
 	if !k.time() || !c.marksWhole() {
 		return false
+	}
+	for id := range newPlan(c).reached {
+		if k.may[id] == 0 {
+			return false
+		}
 	}
 	v, err := k.set.Judge(c)
 	if err != nil || v.Difference == "" {

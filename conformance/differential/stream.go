@@ -19,9 +19,9 @@ type stream struct {
 	connected     bool
 	maximum       bool // a subscription was given one
 	pings         int
-	queues        map[string]string // sid to the queue names it was subscribed with, of all its lives
-	subscriptions map[string]string // sid to subject, as far as the model knows
-	inboxes       []inbox           // all plain subscriptions there ever were
+	queues        map[string][]string // sid to the queue names it was ever subscribed with
+	subscriptions map[string]string   // sid to subject, as far as the model knows
+	inboxes       []inbox             // all plain subscriptions there ever were
 	published     []message
 }
 
@@ -49,7 +49,7 @@ type message struct {
 func newStream(l limits) *stream {
 	return &stream{
 		limits: l, opts: server.ClientOpts{Verbose: true, Pedantic: true, Echo: true},
-		queues: map[string]string{}, subscriptions: map[string]string{},
+		queues: map[string][]string{}, subscriptions: map[string]string{},
 	}
 }
 
@@ -71,19 +71,13 @@ func (s *stream) feed(data []byte) fed {
 	at := 0
 	for at < len(b) && !s.dead {
 		op, v := readOperation(b[at:], s.limits, s.opts.Headers)
-		id, instead, length := s.deviates(b[at:], &op, v)
-		if id != "" {
-			f.reached = append(f.reached, id)
-			if id != deviationPedantic && v == whole && s.wrongSubject(&op) {
-				f.reached = append(f.reached, deviationPedantic) // both at once
-			}
-			op, v = readOperation(instead, s.limits, s.opts.Headers)
-		}
+		reached, instead, length := s.deviates(b[at:], &op, &v)
+		f.reached = append(f.reached, reached...)
 		if v == partial {
 			f.hold = s.wrongSubject(&op)
 			break
 		}
-		if id == "" {
+		if reached == nil {
 			length = op.length
 			if v == fatal {
 				length = len(b) - at
@@ -111,14 +105,22 @@ func (s *stream) feed(data []byte) fed {
 	return f
 }
 
-// deviates looks for a deviation in the operation at the start of b.
-func (s *stream) deviates(b []byte, op *operation, v verdict) (id string, instead []byte, length int) {
+// deviates looks for deviations in the operation at the start of b, one after the
+// other. With any, op and v become those of the bytes instead, which stand for
+// the first length bytes of b.
+func (s *stream) deviates(b []byte, op *operation, v *verdict) (reached []string, instead []byte, length int) {
 	for _, d := range deviations {
-		if instead, length = d.instead(s, b, op, v); instead != nil {
-			return d.id, instead, length
+		bytes, n := d.instead(s, b, op, *v)
+		if bytes == nil {
+			continue
 		}
+		if reached == nil {
+			length = n
+		}
+		reached, instead, b = append(reached, d.id), bytes, bytes
+		*op, *v = readOperation(b, s.limits, s.opts.Headers)
 	}
-	return "", nil, 0
+	return reached, instead, length
 }
 
 // apply notes what an operation does.
@@ -142,7 +144,7 @@ func (s *stream) apply(op *operation, v verdict) {
 	case "SUB":
 		sid := op.fields[len(op.fields)-1]
 		if len(op.fields) == 3 {
-			s.queues[sid] = op.fields[1]
+			s.queues[sid] = append(s.queues[sid], op.fields[1])
 		} else if server.IsValidSubject(op.fields[0]) {
 			s.inboxes = append(s.inboxes, inbox{sid, op.fields[0]})
 		}

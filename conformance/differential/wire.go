@@ -42,8 +42,11 @@ func (s *Script) Wire(theirs []log) string {
 		}
 		w.rest(i)
 	}
-	return strings.ReplaceAll(out.String(), transcript.Escape([]byte(mark)), printedMark)
+	return out.String()
 }
+
+// printable is bytes of a script as a transcript has them.
+func printable(data []byte) string { return transcript.Escape(marked(data, printedMark)) }
 
 type wire struct {
 	out   *strings.Builder
@@ -66,7 +69,7 @@ func (w *wire) step(st *planned) {
 			w.got[sd.peer] = w.got[sd.peer][min(1, len(w.got[sd.peer])):] // the greeting is skipped
 		}
 		if len(sd.ours.own) > 0 {
-			own := transcript.Escape(sd.ours.own)
+			own := printable(sd.ours.own)
 			w.pongs[sd.peer] = sd.pings
 			if !sd.dead {
 				own += `PING\r\n`
@@ -84,7 +87,7 @@ func (w *wire) step(st *planned) {
 			w.until(sd.peer)
 		}
 		if len(sd.ours.rest) > 0 {
-			fmt.Fprintf(w.out, "%s>> %s\n", peerName(sd.peer), transcript.Escape(sd.ours.rest))
+			fmt.Fprintf(w.out, "%s>> %s\n", peerName(sd.peer), printable(sd.ours.rest))
 		}
 	}
 	switch st.kind {
@@ -127,7 +130,13 @@ func (w *wire) frame(peer int) {
 	if f.verb == "PONG" {
 		w.pongs[peer]--
 	}
-	text := new(outcome).text(&f)
+	text := printable([]byte(f.line))
+	switch {
+	case f.subject != "" && len(f.payload) == 0:
+		text += " |"
+	case f.subject != "":
+		text += " | " + printable(f.payload)
+	}
 	if f.verb == "INFO" {
 		text = `INFO {"connect_info":true}`
 	}
