@@ -40,9 +40,10 @@ var deviations = []deviation{
 
 // Deviations about what servers send, which outcome.go knows.
 const (
-	deviationInfo     = "info"     // fields of INFO
-	deviationInbox    = "inbox"    // which of several inboxes gets a 503
-	deviationPedantic = "pedantic" // nats-server may repeat an Invalid Publish Subject
+	deviationInfo     = "info"      // fields of INFO
+	deviationInbox    = "inbox"     // which of several inboxes gets a 503
+	deviationPassed   = "passed-on" // a queue message or request whose takers are no more
+	deviationPedantic = "pedantic"  // nats-server may repeat an Invalid Publish Subject
 )
 
 // hm: HM may begin no operation.

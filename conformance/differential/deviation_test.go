@@ -10,7 +10,7 @@ import (
 
 // deviationIDs are all rows of docs/compatibility.md that scripts may come to.
 func deviationIDs() []string {
-	ids := []string{deviationInfo, deviationInbox}
+	ids := []string{deviationInfo, deviationInbox, deviationPassed}
 	for _, d := range deviations {
 		ids = append(ids, d.id)
 	}
@@ -82,5 +82,62 @@ func TestDeviationsAcrossSends(t *testing.T) {
 	}
 	if last := p.steps[2].sends[0]; !last.dead || string(last.ours.own) != " 1\r\nPING\r\n" || string(last.theirs.own) != "X" {
 		t.Errorf("the last step is %+v", last)
+	}
+}
+
+// passedTries is how often a script is played that comes to passed-on where its
+// connections live on different loops, which is likely.
+const passedTries = 40
+
+// The row passed-on is reached where it can be, and only there.
+func TestPassedOn(t *testing.T) {
+	s := set(Ordinary)
+	defer s.Close()
+	connect := `CONNECT {"verbose":false,"headers":true,"no_responders":true}` + "\r\n"
+	request := "PUB " + mark + ".a " + mark + ".b 1\r\nx\r\n"
+	script := steps(Ordinary, cut{}, "a "+connect+"SUB "+mark+".a 1\r\nUNSUB 1 1\r\n", "b "+connect+"SUB "+mark+".b 1\r\n", "b "+request+request)
+	for range passedTries {
+		v, err := s.Judge(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Difference != "" {
+			t.Fatalf("%s: %s", v.Name, v.Difference)
+		}
+		if v.Reached[deviationPassed] > 0 {
+			return
+		}
+	}
+	t.Errorf("not reached in %d tries", passedTries)
+}
+
+// What passed-on allows is that a 503 comes late, or that a late member is given the message instead.
+func TestPassedOnIsNarrow(t *testing.T) {
+	const late = `HMSG r 1 40 40 | NATS/1.0 503\r\nNats-Subject: a\r\n\r\n`
+	counted := newPlan(steps(Ordinary, cut{}, "a SUB a 1\r\nUNSUB 1 1\r\n"))
+	plain := newPlan(steps(Ordinary, cut{}, "a SUB a 1\r\n"))
+	got := func(lines ...string) *outcome { return &outcome{peers: [][]string{lines}} }
+	taken := got("PONG", "open")
+	taken.queued = []string{"queue q: a r | x"}
+	other := got("PONG", "open")
+	other.queued = []string{"queue q: b r | x"}
+	for name, c := range map[string]struct {
+		plan         *plan
+		theirs, ours *outcome
+		want         bool
+	}{
+		"late":             {counted, got(late, "PONG", "open"), got("PONG", late, "open"), true},
+		"without maximum":  {plain, got(late, "PONG", "open"), got("PONG", late, "open"), false},
+		"closed":           {counted, got(late, "PONG", "closed"), got("PONG", "closed"), true},
+		"never":            {counted, got(late, "PONG", "open"), got("PONG", "open"), false},
+		"twice":            {counted, got(late, "PONG", "open"), got("PONG", late, late, "open"), false},
+		"other frames":     {counted, got(late, "PONG", "+OK", "open"), got("+OK", "PONG", late, "open"), false},
+		"taken":            {counted, got(late, "PONG", "open"), taken, true},
+		"another is taken": {counted, got(late, "PONG", "open"), other, false},
+		"lost":             {counted, taken, got("PONG", "open"), false},
+	} {
+		if passedOn(c.plan, c.theirs, c.ours) != c.want {
+			t.Errorf("%s: %v", name, !c.want)
+		}
 	}
 }

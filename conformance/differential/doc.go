@@ -28,7 +28,7 @@
 // the table deviations. A row there is narrow: it recognizes one operation of
 // a client and names other bytes. gnatsd-ev must answer the operation
 // exactly as nats-server answers those bytes, and everything behind it is compared as
-// usual. Two rows, info and inbox, are about what a server sends.
+// usual. Three rows, info, inbox and passed-on, are about what a server sends.
 //
 // Beside the comparison every frame of gnatsd-ev goes through a strict reader
 // of the protocol, and every message must be one that somebody published.

@@ -77,6 +77,9 @@ func (g *generator) open() {
 	g.peers = append(g.peers, c)
 	if g.chance(90) {
 		g.send(c, g.connect())
+		if c.stream.opts.NoResponders {
+			g.send(c, fmt.Appendf(nil, "SUB %s inbox\r\n", inboxSubject(c.number)))
+		}
 	} else {
 		g.send(c, []byte("PING\r\n"))
 	}
@@ -200,9 +203,9 @@ func (g *generator) operation(c *genPeer) []byte {
 	case n < 42:
 		return g.line(pick(g, "PING", "PONG", "PING", "ping", "PoNg", "+OK", "+ok really", "PING with words", "INFO {}", `INFO{"proto":1}`, `info {"x":[]}`))
 	case n < 60 && c.stream.opts.Headers:
-		return g.publishHeaders()
+		return g.publishHeaders(c)
 	}
-	return g.publish()
+	return g.publish(c)
 }
 
 // line ends a control line, now and then with LF alone.

@@ -15,6 +15,9 @@ import (
 // loopCounts are how many loops the gnatsd-ev under test have.
 var loopCounts = []int{1, 4}
 
+// binaryVariable names a gnatsd-ev to test instead of a fresh build.
+const binaryVariable = "GNATSD_EV_BINARY"
+
 // servers are the running ones of each class.
 var servers [classCount]Set
 
@@ -22,7 +25,7 @@ var servers [classCount]Set
 func set(c Class) *Set {
 	s := &Set{Oracle: &Server{Name: servers[c].Oracle.Name, Address: servers[c].Oracle.Address, Oracle: true}}
 	for _, o := range servers[c].Ours {
-		s.Ours = append(s.Ours, &Server{Name: o.Name, Address: o.Address})
+		s.Ours = append(s.Ours, &Server{Name: o.Name, Address: o.Address, Loops: o.Loops})
 	}
 	return s
 }
@@ -41,9 +44,12 @@ func TestMain(m *testing.M) {
 
 // start starts all servers, runs the tests, and stops what was started.
 func start(dir string, run func() int) error {
-	binary, err := candidate.Build("../..", dir)
-	if err != nil {
-		return err
+	binary := os.Getenv(binaryVariable)
+	if binary == "" {
+		var err error
+		if binary, err = candidate.Build(dir, "../..", "gnatsd-ev", "./cmd/gnatsd-ev"); err != nil {
+			return err
+		}
 	}
 	for c := range classCount {
 		real, err := oracle.Start(c.Options(), -1)
@@ -63,7 +69,7 @@ func start(dir string, run func() int) error {
 				return err
 			}
 			defer p.Stop()
-			servers[c].Ours = append(servers[c].Ours, &Server{Name: name, Address: p.Address()})
+			servers[c].Ours = append(servers[c].Ours, &Server{Name: name, Address: p.Address(), Loops: loops})
 		}
 	}
 	if code := run(); code != 0 {

@@ -77,7 +77,7 @@ func (o *outcome) takeQueued(p *plan, peer int, frames []frame) []frame {
 		if p.plain {
 			text = f.body()
 		}
-		o.queued = append(o.queued, fmt.Sprintf("queue %s: %q %q %q", queue, f.subject, f.reply, text))
+		o.queued = append(o.queued, fmt.Sprintf("queue %s: %s %s | %s", queue, transcript.Escape([]byte(f.subject)), transcript.Escape([]byte(f.reply)), transcript.Escape(text)))
 	}
 	return rest
 }
@@ -147,103 +147,10 @@ func (o *outcome) info(f *frame) string {
 	return "INFO " + string(text)
 }
 
-// A comparison is what came of comparing two outcomes.
-type comparison struct {
-	equal bool
-	where string // of the first difference
-}
-
-// compare says whether ours is what nats-server's outcome allows.
-func compare(p *plan, theirs, ours *outcome) comparison {
-	var c comparison
-	for i := range theirs.peers {
-		t, o := theirs.peers[i], ours.peers[i]
-		if p.repeats[i] {
-			t = withoutRepeats(t, o)
-		}
-		if slices.Equal(t, o) {
-			continue
-		}
-		c.where = fmt.Sprintf("connection %s\n%s", peerName(i), firstDifference(t, o))
-		return c
-	}
-	if !slices.Equal(theirs.queued, ours.queued) {
-		c.where = "what reached queue groups\n" + firstDifference(theirs.queued, ours.queued)
-		return c
-	}
-	c.equal = true
-	return c
-}
-
-// repeated is what nats-server may say again by the row pedantic.
-const repeated = "-ERR 'Invalid Publish Subject'"
-
-// withoutRepeats returns theirs without those repeats that ours does not have.
-func withoutRepeats(theirs, ours []string) []string {
-	var kept []string
-	for i, line := range theirs {
-		at := len(kept)
-		if i > 0 && line == repeated && theirs[i-1] == repeated && (at >= len(ours) || ours[at] != repeated) {
-			continue
-		}
-		kept = append(kept, line)
-	}
-	return kept
-}
-
-// firstDifference shows where two lists of lines part.
-func firstDifference(theirs, ours []string) string {
-	at := 0
-	for at < len(theirs) && at < len(ours) && theirs[at] == ours[at] {
-		at++
-	}
-	var out strings.Builder
-	for _, line := range theirs[max(0, at-2):at] {
-		fmt.Fprintf(&out, "  both         %s\n", line)
-	}
-	for _, line := range theirs[at:min(len(theirs), at+4)] {
-		fmt.Fprintf(&out, "  nats-server  %s\n", line)
-	}
-	for _, line := range ours[at:min(len(ours), at+4)] {
-		fmt.Fprintf(&out, "  gnatsd-ev    %s\n", line)
-	}
-	return out.String()
-}
-
 // peerName is the name of a connection in reports: a, b, ...
 func peerName(i int) string {
 	if i < 26 {
 		return string(rune('a' + i))
 	}
 	return fmt.Sprintf("p%d", i)
-}
-
-// faults returns what is wrong with what a gnatsd-ev sent, whatever
-// nats-server did: it must be the protocol, and nothing that nobody published.
-func faults(p *plan, logs []log) string {
-	said := make(map[string]bool)
-	asked := make(map[string]bool)
-	for _, m := range p.published() {
-		said[messageKey(m.subject, m.reply, m.header, m.payload)] = true
-		said[messageKey(m.subject, m.reply, 0, m.payload[m.header:])] = true // to clients without headers
-		asked[m.reply] = true
-	}
-	for i := range logs {
-		if logs[i].fault != "" {
-			return fmt.Sprintf("connection %s: %s", peerName(i), logs[i].fault)
-		}
-		for _, part := range logs[i].parts {
-			for _, f := range part {
-				if f.subject == "" || said[messageKey(f.subject, f.reply, f.header, f.payload)] || f.noResponders() && asked[f.subject] {
-					continue
-				}
-				return fmt.Sprintf("connection %s got what nobody published: %s %q", peerName(i), f.line, f.payload)
-			}
-		}
-	}
-	return ""
-}
-
-func messageKey(subject, reply string, header int, payload []byte) string {
-	return fmt.Sprintf("%s\n%s\n%d\n%s", subject, reply, header, payload)
 }

@@ -15,7 +15,7 @@ import (
 
 // patience is how long a server may take for an answer. It is spent only where
 // something is wrong.
-const patience = 20 * time.Second
+const patience = 10 * time.Second
 
 // cutPause is how long a paused cut waits between two writes.
 const cutPause = 300 * time.Microsecond

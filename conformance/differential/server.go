@@ -17,6 +17,8 @@ type Server struct {
 	Address string
 	// Oracle is set for nats-server.
 	Oracle bool
+	// Loops is the number of loops of a gnatsd-ev.
+	Loops int
 
 	conn net.Conn // the observer's, nil until it is needed
 	in   *bufio.Reader

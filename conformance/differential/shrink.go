@@ -8,7 +8,7 @@ import (
 )
 
 // shrinkTime bounds how long a script is shrunk.
-const shrinkTime = 30 * time.Second
+const shrinkTime = 15 * time.Second
 
 // Shrink returns a script that fails as script does and is as small as can be
 // found, with its verdict.

@@ -111,8 +111,14 @@ func (g *generator) destination() string {
 	return g.literal()
 }
 
+// inboxSubject is where a connection gets answers.
+func inboxSubject(peer int) string { return fmt.Sprintf("%s._INBOX.%d", mark, peer) }
+
 // reply returns a reply subject or nothing.
-func (g *generator) reply() []string {
+func (g *generator) reply(c *genPeer) []string {
+	if c.stream.opts.NoResponders && g.chance(50) {
+		return []string{inboxSubject(c.number)}
+	}
 	switch n := g.IntN(100); {
 	case n < 55:
 		return nil
@@ -140,7 +146,11 @@ func (g *generator) body() string {
 	case n < 86 && g.script.Class == Limited:
 		return fill(text, limit-g.IntN(2))
 	}
-	return fill(text, pick(g, 10, 100, 511, 512, 513, 1000, 2000))
+	size := pick(g, 10, 100, 511, 512, 513, 1000, 2000)
+	if g.script.Class != Limited && g.chance(40) {
+		size = pick(g, 2047, 2048, 2049, 4096, 5000, 66_000) // shared between loops, larger than a read
+	}
+	return fill(text, size)
 }
 
 func fill(text string, size int) string {
@@ -150,9 +160,9 @@ func fill(text string, size int) string {
 	return text + strings.Repeat(".", size-len(text))
 }
 
-func (g *generator) publish() []byte {
+func (g *generator) publish(c *genPeer) []byte {
 	body := g.body()
-	fields := append([]string{g.verb("PUB"), g.destination()}, g.reply()...)
+	fields := append([]string{g.verb("PUB"), g.destination()}, g.reply(c)...)
 	fields = append(fields, g.size(len(body)))
 	return append(g.line(g.fields(fields...)), body+"\r\n"...)
 }
@@ -172,13 +182,13 @@ var headerBlocks = []string{
 	"NATS/1.0\r\nA\x00: \x7f\x1b\r\n\r\n", "NATS/1.0\nA: b\n\n", "NATS/1.0\r\nNats-Request-Info: {}\r\n\r\n",
 }
 
-func (g *generator) publishHeaders() []byte {
+func (g *generator) publishHeaders(c *genPeer) []byte {
 	header, body := pick(g, headerBlocks...), g.body()
 	total := header + body
 	if limit := g.script.Class.limits().payload; len(total) > limit && g.chance(80) {
 		total = total[:limit]
 	}
-	fields := append([]string{g.verb("HPUB"), g.destination()}, g.reply()...)
+	fields := append([]string{g.verb("HPUB"), g.destination()}, g.reply(c)...)
 	fields = append(fields, g.size(len(header)), g.size(len(total)))
 	return append(g.line(g.fields(fields...)), total+"\r\n"...)
 }

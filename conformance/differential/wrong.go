@@ -114,7 +114,7 @@ func (g *generator) longLine() []byte {
 func (g *generator) control(c *genPeer) []byte {
 	data := g.operation(c)
 	if g.chance(60) {
-		data = g.publish()
+		data = g.publish(c)
 	}
 	at := g.outsideMark(data)
 	return append(append(bytes.Clone(data[:at]), pick(g, controls...)...), data[at:]...)
