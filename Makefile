@@ -76,7 +76,7 @@ cross: ## vet and build for every system we support; TARGETS="openbsd/amd64"
 conformance: ## real clients and a real nats-server against the broker (a module of its own)
 	cd conformance && $(GO) test -count=1 ./...
 
-differential: ## generated scripts beside nats-server, a hundred a second; N=20000 SEED=1; SEED=1 N= replays one
+differential: ## generated scripts beside nats-server, a hundred a second: N=20000 SEED=1; SEED=1 alone replays one
 	cd conformance && GNATSD_EV_DIFFERENTIAL=$(N) GNATSD_EV_SEED=$(SEED) $(GO) test -count=1 -timeout 2h -v -run '^TestDifferential$$' ./differential
 
 chaos: ## stopped, slow and dying clients by the thousand, beside nats-server, 20 minutes; RUN=Stopped
