@@ -48,13 +48,12 @@ type generator struct {
 
 // genPeer is one connection as the generator sees it.
 type genPeer struct {
-	number    int
-	stream    *stream
-	ended     bool
-	connected bool
-	owed      []byte // the rest of an operation that was sent in part
-	mode      cutMode
-	subs      []genSub
+	number int
+	stream *stream
+	ended  bool
+	owed   []byte // the rest of an operation that was sent in part
+	mode   cutMode
+	subs   []genSub
 }
 
 type genSub struct {
