@@ -86,6 +86,9 @@ func passedOn(p *plan, theirs, ours *outcome) bool {
 	for i := range theirs.peers {
 		tRest, tLate := split503(theirs.peers[i])
 		oRest, oLate := split503(ours.peers[i])
+		if p.repeats[i] {
+			tRest = withoutRepeats(tRest, oRest)
+		}
 		missing, ok := surplus(tLate, oLate)
 		if !ok || !slices.Equal(tRest, oRest) {
 			return false

@@ -13,10 +13,6 @@ import (
 	"time"
 )
 
-// patience is how long a server may take for an answer. It is spent only where
-// something is wrong.
-const patience = 10 * time.Second
-
 // cutPause is how long a paused cut waits between two writes.
 const cutPause = 300 * time.Microsecond
 
@@ -162,7 +158,7 @@ func (pl *player) open(i int) error {
 		return fmt.Errorf("%s: %w", pl.server.Name, err)
 	}
 	c.conn, c.end = conn.(*net.TCPConn), endOpen
-	c.in = bufio.NewReader(conn)
+	c.in = bufio.NewReader(patientReader{conn})
 	c.next()
 	return nil
 }
@@ -217,7 +213,6 @@ func (c *peer) readToEnd() {
 
 // next reads one frame or the end.
 func (c *peer) next() {
-	_ = c.conn.SetReadDeadline(time.Now().Add(patience)) // fails for a connection that is gone, and so does the read
 	f, err := readFrame(c.in)
 	if err == nil {
 		if f.verb == "PONG" {

@@ -46,11 +46,7 @@ func (s *Server) awaitNobody(subjects ...string) error {
 }
 
 func (s *Server) awaitNone(subject string) error {
-	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) {
-		if err := s.conn.SetDeadline(deadline); err != nil {
-			return err
-		}
+	for range int(patience / goneEvery) {
 		if _, err := fmt.Fprintf(s.conn, "PUB %s tomb.answer 0\r\n\r\nPING\r\n", subject); err != nil {
 			return fmt.Errorf("%s: observer: %w", s.Name, err)
 		}
@@ -70,7 +66,7 @@ func (s *Server) awaitNone(subject string) error {
 		}
 		time.Sleep(goneEvery)
 	}
-	return fmt.Errorf("%s: somebody still subscribes to %s, %v after the end of the connection", s.Name, subject, patience)
+	return fmt.Errorf("%s: somebody still subscribes to %s, more than %v after the end of the connection", s.Name, subject, patience)
 }
 
 // observe connects the observer.
@@ -82,7 +78,7 @@ func (s *Server) observe() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.Name, err)
 	}
-	s.conn, s.in = conn, bufio.NewReader(conn)
+	s.conn, s.in = conn, bufio.NewReader(patientReader{conn})
 	_, err = conn.Write([]byte("CONNECT {\"verbose\":false,\"headers\":true,\"no_responders\":true}\r\nSUB tomb.answer 1\r\n"))
 	return err
 }
