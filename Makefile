@@ -7,7 +7,7 @@ PORT      ?= 4222
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: build run test long race sim pipebell invariants lint staticcheck fuzz record microbench figures compare scale million report-test cross conformance chaos soak memory cover tidy help
+.PHONY: build run test long race sim pipebell invariants lint staticcheck fuzz record microbench figures compare scale million report-test cross conformance differential chaos soak memory cover tidy help
 
 build: ## build the programs into bin/
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/...
@@ -75,6 +75,9 @@ cross: ## vet and build for every system we support; TARGETS="openbsd/amd64"
 # Never from the test cache, which does not know the broker the tests build.
 conformance: ## real clients and a real nats-server against the broker (a module of its own)
 	cd conformance && $(GO) test -count=1 ./...
+
+differential: ## generated scripts beside nats-server, a hundred a second: N=20000 SEED=1; SEED=1 alone replays one
+	cd conformance && GNATSD_EV_DIFFERENTIAL=$(N) GNATSD_EV_SEED=$(SEED) $(GO) test -count=1 -timeout 2h -v -run '^TestDifferential$$' ./differential
 
 chaos: ## stopped, slow and dying clients by the thousand, beside nats-server, 20 minutes; RUN=Stopped
 	cd conformance && GNATSD_EV_CHAOS=long $(GO) test -count=1 -timeout 2h -v -run '$(RUN)' ./chaos

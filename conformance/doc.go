@@ -7,4 +7,7 @@
 //	go test ./...                            builds ../cmd/gnatsd-ev and tests it
 //	GNATSD_EV_BINARY=/a/binary go test ./... tests that one
 //	go run ./cmd/record                      records the wire transcripts anew
+//
+// The package differential plays generated scripts to both; make differential
+// in the directory above plays many.
 package conformance

@@ -43,6 +43,9 @@ func (s *Session) publish(op *parser.Op) {
 	s.lastIn = sh.loop.Now()
 	sh.counts[countInMsgs]++
 	sh.counts[countInBytes] += int64(len(op.Payload))
+	if s.has(pedantic) && !subject.ValidPublish(op.Subject) {
+		s.sendErr(proto.ErrPublishSubject)
+	}
 	if len(op.Subject) > 0 && (op.Subject[0] == '_' || op.Subject[0] == '$') && reservedSubject(op.Subject) {
 		s.logViolation("Publish Violation - Subject", op.Subject)
 		s.sendErr(proto.PublishViolation(op.Subject))
@@ -53,12 +56,7 @@ func (s *Session) publish(op *parser.Op) {
 		s.sendErr(proto.ReplyViolation(op.Reply))
 		return
 	}
-	if s.traits&(verbose|pedantic) != 0 {
-		if s.has(pedantic) && !subject.ValidPublish(op.Subject) {
-			s.sendErr(proto.ErrPublishSubject)
-		}
-		s.acknowledge()
-	}
+	s.acknowledge()
 	m := &sh.message
 	*m = message{
 		account: s.table.account, subject: op.Subject, reply: op.Reply, payload: op.Payload, header: op.Header,
@@ -91,7 +89,7 @@ func reservedSubject(b []byte) bool { return gatewayReply(b) || bytes.HasPrefix(
 
 func reservedReply(b []byte) bool {
 	return gatewayReply(b) ||
-		len(b) > len(prefixService) && bytes.HasPrefix(b, prefixService) ||
+		bytes.HasPrefix(b, prefixService) ||
 		len(b) > len(prefixJSAck) && bytes.HasPrefix(b, prefixJSAck)
 }
 

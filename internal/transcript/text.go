@@ -129,3 +129,6 @@ func splitPayload(text string) (line, payload string, has bool) {
 	}
 	return text, "", false
 }
+
+// Escape returns bytes as they are written in a transcript.
+func Escape(data []byte) string { return escape(data) }
