@@ -109,6 +109,9 @@ func (c *simSocket) write(bufs [][]byte) (int, error) {
 	n = min(n, c.cut(n))
 	c.room -= n
 	c.unread += n
+	if n > 0 {
+		c.moved = c.turns
+	}
 	c.full = n < offered
 	if !c.full {
 		c.okAt = c.clock
