@@ -15,16 +15,17 @@ type madeUpSocket struct {
 	fd     int
 	poller *madeUpPoller
 
-	in    []byte // on its way to the loop
-	mark  int    // one read ends before the urgent byte, this far in
-	end   bool   // the peer has sent its last byte
-	err   error  // what every call says since the peer reset it
-	out   []byte // all that the socket took
-	room  int    // how much more it takes before it is full
-	full  bool   // it took less than it was offered: more room is an edge
-	shut  bool   // the loop has ended its half
-	reads int    // calls of read
-	cutIn func(n int) int
+	in     []byte // on its way to the loop
+	mark   int    // one read ends before the urgent byte, this far in
+	end    bool   // the peer has sent its last byte
+	err    error  // what every call says since the peer reset it
+	out    []byte // all that the socket took
+	room   int    // how much more it takes before it is full
+	full   bool   // it took less than it was offered: more room is an edge
+	shut   bool   // the loop has ended its half
+	signal bool   // the next read stands in front of an urgent byte and a signal waits
+	reads  int    // calls of read
+	cutIn  func(n int) int
 
 	// cutOut, if set, says how many of n bytes one call takes; it may take fewer
 	// than there is room for, and then the rest waits for an edge.
@@ -75,6 +76,9 @@ func (s *madeUpSocket) read(p []byte) (int, error) {
 	switch {
 	case s.err != nil:
 		return 0, s.err
+	case s.signal:
+		s.signal = false
+		return 0, unix.EAGAIN
 	case len(s.in) > 0:
 		n := min(len(p), len(s.in))
 		if s.cutIn != nil {

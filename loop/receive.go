@@ -92,7 +92,9 @@ func (l *Loop) read(c *Conn) {
 	}
 	switch {
 	case err != nil && again(err):
-		c.readable, c.hangup = false, false
+		// In front of an urgent byte Linux says so as well if a signal waits for the thread, and
+		// more input may stand behind that byte: after such an edge it is believed the second time.
+		c.readable, c.hangup = c.hangup, false
 		return
 	case err != nil:
 		c.readable = false

@@ -180,3 +180,24 @@ func TestAFloodIsReadInSharesAndTheOthersGoBetween(t *testing.T) {
 	}
 	s.end()
 }
+
+// In front of an urgent byte a read says EAGAIN when a signal waits for the thread, and Go sends
+// itself signals all the time. What stands behind the byte is input all the same.
+func TestInputBehindAnUrgentByteIsReadThoughASignalWaits(t *testing.T) {
+	s := newStage(t, Config{})
+	a := s.dial()
+	s.settle()
+	var got []byte
+	a.receive = func(_ *actor, b []byte) (int, int) {
+		got = append(got, b...)
+		return len(b), 0
+	}
+	a.socket.signal = true
+	a.socket.in = append(a.socket.in, "NG\r\n"...)
+	a.socket.happen(Readable | Hangup)
+	s.settle()
+	if string(got) != "NG\r\n" {
+		t.Errorf("%q was read", got)
+	}
+	s.end()
+}
