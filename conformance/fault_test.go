@@ -1,106 +1,29 @@
 package conformance
 
-// System calls that fail: strace makes them, gnatsd-ev has to live with them.
-// strace is attached when the broker runs and has connections, so that neither
-// the start of the program nor Go's own set-up meets a fault.
+// System calls that fail: package fault makes them, gnatsd-ev has to live with them.
 
 import (
-	"bufio"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"gnatsd-ev/conformance/candidate"
+	"gnatsd-ev/conformance/fault"
 )
-
-// The calls a broker may use for one purpose; which it does is its business.
-const (
-	acceptCalls = "accept,accept4"
-	readCalls   = "read,readv,recvfrom,recvmsg"
-	writeCalls  = "write,writev,sendto,sendmsg,io_uring_enter"
-	waitCalls   = "epoll_wait,epoll_pwait,epoll_pwait2"
-)
-
-// settle is what threads are given to stop for strace the first time: until
-// then their calls go unseen.
-const settle = 100 * time.Millisecond
-
-// A fault is one thing strace does to system calls.
-type fault struct {
-	calls, errno string
-	when         string // which of each thread's calls, as strace counts
-	path         string // only calls on this; empty is all
-}
 
 // inject lets calls of a process fail until the test ends. It ends the process
 // then, and fails the test if no call has failed.
-func inject(t *testing.T, p *candidate.Process, f fault) {
+func inject(t *testing.T, p *candidate.Process, f fault.Fault) {
 	t.Helper()
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("there is no strace to make system calls fail with")
-	}
-	log := filepath.Join(t.TempDir(), "strace")
-	args := []string{"-f", "-p", fmt.Sprint(p.Pid), "-o", log, "-e",
-		fmt.Sprintf("inject=%s:error=%s:when=%s", f.calls, f.errno, f.when)}
-	if f.path != "" {
-		args = append(args, "-P", f.path)
-	}
-	cmd := exec.Command(strace, args...)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	faults := fault.Inject(t, p, f)
 	t.Cleanup(func() {
-		// strace ends with the broker. Detached in the middle of a fault it
-		// would leave an ENOSYS behind that no kernel returns.
-		_ = p.Stop()   // told by who started it
-		_ = cmd.Wait() // a status that is the broker's
-		requireFaults(t, log)
+		if !t.Skipped() && faults.Count(t) == 0 {
+			t.Error("no call failed: the test has shown nothing")
+		}
 	})
-	attached := make(chan string, 1)
-	go func() { // ends with strace
-		lines := bufio.NewScanner(stderr)
-		for lines.Scan() {
-			select {
-			case attached <- lines.Text():
-			default: // the first line says it all
-			}
-		}
-		close(attached)
-	}()
-	select {
-	case line := <-attached:
-		if strings.Contains(line, "Operation not permitted") {
-			t.Skipf("strace may not attach here: %s", line)
-		}
-		if !strings.Contains(line, "attached") {
-			t.Fatalf("strace: %s", line)
-		}
-	case <-time.After(wait):
-		t.Fatal("strace does not attach")
-	}
-	time.Sleep(settle)
-}
-
-// requireFaults fails a test in which no call failed.
-func requireFaults(t *testing.T, log string) {
-	t.Helper()
-	text, err := os.ReadFile(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(text), "(INJECTED)") && !t.Skipped() {
-		t.Error("no call failed: the test has shown nothing")
-	}
 }
 
 // TestAcceptFaults: whatever accept says, nobody loses a connection and those
@@ -113,7 +36,7 @@ func TestAcceptFaults(t *testing.T) {
 			t.Parallel()
 			p := process(t, candidate.Setting{Loops: 2})
 			veterans := mustGreet(t, p, 4, wait)
-			inject(t, p, fault{calls: acceptCalls, errno: errno, when: "1..3"})
+			inject(t, p, fault.Fault{Calls: fault.AcceptCalls, Errno: errno, When: "1..3"})
 			if errno == "EAGAIN" {
 				// Edge-triggered, a broker that believes in EAGAIN waits
 				// for somebody new: they come one by one until it is over.
@@ -139,12 +62,12 @@ func nudge(t *testing.T, p *candidate.Process) {
 
 // TestInterruptedCalls: EINTR is no error, wherever it comes.
 func TestInterruptedCalls(t *testing.T) {
-	for _, f := range []fault{
-		{calls: readCalls, errno: "EINTR", when: "1+3"},
-		{calls: writeCalls, errno: "EINTR", when: "1+3"},
-		{calls: waitCalls, errno: "EINTR", when: "1+2"},
+	for _, f := range []fault.Fault{
+		{Calls: fault.ReadCalls, Errno: "EINTR", When: "1+3"},
+		{Calls: fault.WriteCalls + "," + fault.BatchCalls, Errno: "EINTR", When: "1+3"},
+		{Calls: fault.WaitCalls, Errno: "EINTR", When: "1+2"},
 	} {
-		name, _, _ := strings.Cut(f.calls, ",")
+		name, _, _ := strings.Cut(f.Calls, ",")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := process(t, candidate.Setting{Loops: 2})
@@ -173,27 +96,27 @@ func TestInterruptedCalls(t *testing.T) {
 // with an edge, strace does not.
 func TestOneConnectionFails(t *testing.T) {
 	for _, test := range []struct {
-		fault
+		fault.Fault
 		survives bool // the connection itself has to, too
 	}{
-		{fault{calls: readCalls, errno: "EAGAIN", when: "1"}, true},
-		{fault{calls: readCalls, errno: "EINTR", when: "1..5"}, true},
-		{fault{calls: readCalls, errno: "ECONNRESET", when: "1"}, false},
-		{fault{calls: readCalls, errno: "ETIMEDOUT", when: "1"}, false},
-		{fault{calls: readCalls, errno: "EIO", when: "1"}, false},
-		{fault{calls: writeCalls, errno: "EINTR", when: "1..5"}, true},
-		{fault{calls: writeCalls, errno: "ENOBUFS", when: "1"}, true},
-		{fault{calls: writeCalls, errno: "EPIPE", when: "1"}, false},
-		{fault{calls: writeCalls, errno: "EHOSTUNREACH", when: "1"}, false},
+		{fault.Fault{Calls: fault.ReadCalls, Errno: "EAGAIN", When: "1"}, true},
+		{fault.Fault{Calls: fault.ReadCalls, Errno: "EINTR", When: "1..5"}, true},
+		{fault.Fault{Calls: fault.ReadCalls, Errno: "ECONNRESET", When: "1"}, false},
+		{fault.Fault{Calls: fault.ReadCalls, Errno: "ETIMEDOUT", When: "1"}, false},
+		{fault.Fault{Calls: fault.ReadCalls, Errno: "EIO", When: "1"}, false},
+		{fault.Fault{Calls: fault.WriteCalls + "," + fault.BatchCalls, Errno: "EINTR", When: "1..5"}, true},
+		{fault.Fault{Calls: fault.WriteCalls + "," + fault.BatchCalls, Errno: "ENOBUFS", When: "1"}, true},
+		{fault.Fault{Calls: fault.WriteCalls + "," + fault.BatchCalls, Errno: "EPIPE", When: "1"}, false},
+		{fault.Fault{Calls: fault.WriteCalls + "," + fault.BatchCalls, Errno: "EHOSTUNREACH", When: "1"}, false},
 	} {
-		name, _, _ := strings.Cut(test.calls, ",")
-		t.Run(name+"-"+test.errno, func(t *testing.T) {
+		name, _, _ := strings.Cut(test.Calls, ",")
+		t.Run(name+"-"+test.Errno, func(t *testing.T) {
 			t.Parallel()
 			p := process(t, candidate.Setting{Loops: 2})
 			others := mustGreet(t, p, 4, wait)
 			victim := mustGreet(t, p, 1, wait)[0]
-			test.path = socketOf(t, p, victim)
-			inject(t, p, test.fault)
+			test.Path = socketOf(t, p, victim)
+			inject(t, p, test.Fault)
 			alive := pingRepeatedly(victim)
 			if test.survives && !alive {
 				t.Error("the connection was lost for a passing error")

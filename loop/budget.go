@@ -58,7 +58,7 @@ type part struct {
 	// exceeded, 0 when it has none, notRanked before it has looked.
 	worst atomic.Int64
 
-	_ [96]byte // the next part is another loop's
+	_ [CacheLine]byte // the next part is another loop's
 }
 
 const notRanked = -1

@@ -5,9 +5,9 @@ import "sync/atomic"
 // Counts. A loop counts in plain integers of its own, and copies them once a turn to
 // where any goroutine may read them: nothing is shared while a message is handled.
 
-// cacheLine is what two processors cannot write to at the same time without
-// waiting for each other; some fetch two at once.
-const cacheLine = 128
+// CacheLine is how many bytes two processors cannot write to at the same time without
+// waiting for each other; some fetch two lines at once.
+const CacheLine = 128
 
 // A Count is a number that one goroutine at a time writes and any may read.
 type Count struct{ n atomic.Int64 }
@@ -37,10 +37,10 @@ type Tally struct {
 
 // shown is a loop's Tally where others read it, on cache lines of its own.
 type shown struct {
-	_                                   [cacheLine]byte
+	_                                   [CacheLine]byte
 	connections, opened, turns, loans   Count
 	letters, held, pending, inputMemory Count
-	_                                   [cacheLine]byte
+	_                                   [CacheLine]byte
 }
 
 // show copies what the loop has counted.

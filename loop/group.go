@@ -45,10 +45,7 @@ type Group struct {
 	batchFailed atomic.Pointer[error]
 	halted      atomic.Bool   // a loop is broken: nothing leaves any more
 	resume      chan struct{} // never closed, but by tests
-
-	_      [64]byte // a processor's cache line: panics may be counted while loops look at what is above
-	panics atomic.Uint64
-	_      [56]byte
+	panics      atomic.Uint64
 }
 
 const (

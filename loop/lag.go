@@ -34,10 +34,10 @@ type lag struct {
 	worst  int64 // its longest
 
 	// Written on the home loop, read by any. A slot is a second and its longest.
-	_     [cacheLine]byte
+	_     [CacheLine]byte
 	slots [lagSlots]atomic.Int64
 	ever  Count
-	_     [cacheLine]byte
+	_     [CacheLine]byte
 }
 
 // note notes that the loop looks at its sockets now.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"gnatsd-ev/conformance/fault"
 	"gnatsd-ev/internal/transcript"
 )
 
@@ -20,7 +21,7 @@ func TestAcceptFailsFiftyTimes(t *testing.T) {
 		b := Start(t, Setting{Loops: 2})
 		crowd, from := NewSwarm(t, b.Address()), NewPublisher(t, b.Address(), 1)
 		crowd.Join(t, 12, Subscription{Subject: "accept", From: []uint16{1}})
-		faults := Inject(t, b, Fault{AcceptCalls, errno, fmt.Sprintf("1..%d", times)})
+		faults := fault.Inject(t, b.Process, fault.Fault{Calls: fault.AcceptCalls, Errno: errno, When: fmt.Sprintf("1..%d", times)})
 		end := publishing(t, from, Plan{Subject: Always("accept"), Size: Bytes(100), Rate: 200})
 		start := time.Now()
 		fresh := NewIdlers(t, b.Address(), 20)
@@ -54,17 +55,17 @@ type trial struct {
 }
 
 var trials = []trial{
-	{ReadCalls, "EINTR", true, false},
-	{WriteCalls, "EINTR", true, false},
-	{WriteCalls, "ENOBUFS", true, false},
-	{WaitCalls, "EINTR", true, false},
-	{BatchCalls, "EINTR", true, true},
-	{BatchCalls, "EBUSY", true, true},
-	{ReadCalls, "ECONNRESET", false, false},
-	{ReadCalls, "EIO", false, false},
-	{WriteCalls, "EPIPE", false, false},
-	{WriteCalls, "EHOSTUNREACH", false, false},
-	{RegisterCalls, "ENOSPC", false, false},
+	{fault.ReadCalls, "EINTR", true, false},
+	{fault.WriteCalls, "EINTR", true, false},
+	{fault.WriteCalls, "ENOBUFS", true, false},
+	{fault.WaitCalls, "EINTR", true, false},
+	{fault.BatchCalls, "EINTR", true, true},
+	{fault.BatchCalls, "EBUSY", true, true},
+	{fault.ReadCalls, "ECONNRESET", false, false},
+	{fault.ReadCalls, "EIO", false, false},
+	{fault.WriteCalls, "EPIPE", false, false},
+	{fault.WriteCalls, "EHOSTUNREACH", false, false},
+	{fault.RegisterCalls, "ENOSPC", false, false},
 }
 
 // T20: the N-th read, write, wait or registration of the loop fails, for many N: an error that passes
@@ -110,7 +111,7 @@ func failNth(t *testing.T, try trial, n int) (hits, lost int, alive bool) {
 	b := Start(t, Setting{Loops: 1, Options: transcript.Options{"io_uring": ring}})
 	crowd := NewSwarm(t, b.Address())
 	crowd.Join(t, 12, Subscription{Subject: "nth", From: []uint16{1}, Joins: true})
-	faults := Inject(t, b, Fault{try.calls, try.errno, fmt.Sprint(n)})
+	faults := fault.Inject(t, b.Process, fault.Fault{Calls: try.calls, Errno: try.errno, When: fmt.Sprint(n)})
 	// Who publishes comes anew each time: a connection that is lost is one of theirs or of the crowd's.
 	const rounds, each, size = 30, 5, 100
 	for round := range uint64(rounds) {

@@ -32,14 +32,10 @@ const (
 
 // shown is what a shard has counted where others read it, on cache lines of its own.
 type shown struct {
-	_      [cacheLine]byte
+	_      [loop.CacheLine]byte
 	counts [counters]loop.Count
-	_      [cacheLine]byte
+	_      [loop.CacheLine]byte
 }
-
-// cacheLine is what two processors cannot write to at once, and its neighbour that some
-// fetch with it.
-const cacheLine = 128
 
 // show copies what the shard has counted.
 func (sh *shard) show() {

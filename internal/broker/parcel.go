@@ -100,8 +100,8 @@ func (p *parcel) append(m *message) *entry {
 	return e
 }
 
-// Post hands this turn's parcels to their loops, and shows what the shard has counted:
-// nothing is counted between here and the next turn.
+// Post hands this turn's parcels to their loops, and shows what the shard has counted. Sessions that
+// the budget cuts behind it are shown by the turn that closes them, which follows at once.
 func (sh *shard) Post() {
 	sh.heedMemory()
 	for id, p := range sh.out {

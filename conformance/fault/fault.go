@@ -1,4 +1,7 @@
-package chaos
+// Package fault makes system calls of a running broker fail, with strace. It is attached when the
+// broker runs and has connections, so that neither the start of the program nor Go's own set-up
+// meets a fault.
+package fault
 
 import (
 	"bufio"
@@ -9,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gnatsd-ev/conformance/candidate"
 )
 
 // The calls a broker may use for one purpose; which it does is its business.
@@ -25,6 +30,7 @@ const (
 type Fault struct {
 	Calls, Errno string
 	When         string // which of each thread's calls, as strace counts: 3, 1..50, 1+7
+	Path         string // only calls on this; empty is all
 }
 
 // Faults is strace at work.
@@ -37,16 +43,23 @@ type Faults struct {
 // their calls go unseen.
 const straceSettles = 100 * time.Millisecond
 
+// attachTime is how long strace may take to begin.
+const attachTime = 30 * time.Second
+
 // Inject lets calls of a running broker fail until the broker has ended.
-func Inject(t testing.TB, b *Broker, f Fault) *Faults {
+func Inject(t testing.TB, p *candidate.Process, f Fault) *Faults {
 	t.Helper()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("there is no strace to make system calls fail with")
 	}
 	i := &Faults{log: filepath.Join(t.TempDir(), "strace")}
-	i.cmd = exec.Command(strace, "-f", "-p", fmt.Sprint(b.Pid), "-o", i.log, "-e", "trace="+f.Calls,
-		"-e", fmt.Sprintf("inject=%s:error=%s:when=%s", f.Calls, f.Errno, f.When))
+	args := []string{"-f", "-p", fmt.Sprint(p.Pid), "-o", i.log, "-e", "trace=" + f.Calls,
+		"-e", fmt.Sprintf("inject=%s:error=%s:when=%s", f.Calls, f.Errno, f.When)}
+	if f.Path != "" {
+		args = append(args, "-P", f.Path)
+	}
+	i.cmd = exec.Command(strace, args...)
 	said, err := i.cmd.StderrPipe()
 	if err == nil {
 		err = i.cmd.Start()
@@ -57,7 +70,7 @@ func Inject(t testing.TB, b *Broker, f Fault) *Faults {
 	t.Cleanup(func() {
 		// Detached in the middle of a fault strace leaves an ENOSYS behind that no
 		// kernel returns: it ends with the broker.
-		_ = b.Stop()     // told by who started it
+		_ = p.Stop()     // told by who started it
 		_ = i.cmd.Wait() // a status that is the broker's
 	})
 	attached := make(chan string, 1)
@@ -78,7 +91,7 @@ func Inject(t testing.TB, b *Broker, f Fault) *Faults {
 		if !strings.Contains(line, "attached") {
 			t.Fatalf("strace: %s", line)
 		}
-	case <-time.After(Patience):
+	case <-time.After(attachTime):
 		t.Fatal("strace does not attach")
 	}
 	time.Sleep(straceSettles)
