@@ -66,6 +66,7 @@ type Loop struct {
 	guarded    ages  // those of guarded connections
 	posted     []int // by target: work posted in this turn
 	vigil      vigil
+	way        way
 	awaited    int64 // until when its thread waits at the latest
 	wantTurn   bool  // something was posted to ourselves
 	entered    int   // stretches begun that others rely on; see Enter

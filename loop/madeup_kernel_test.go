@@ -32,6 +32,7 @@ const firstFD = 3
 
 // madeUpKernel is a Kernel for one thread.
 type madeUpKernel struct {
+	yield   func() bool // what Yield does, nil for cannot
 	clock   int64
 	step    int64 // what one look at the clock takes
 	table   []any // by descriptor number: *madeUpSocket, *madeUpListener, *madeUpPoller or nil
@@ -116,8 +117,8 @@ func (k *madeUpKernel) Now() int64 {
 	return k.clock
 }
 
-// Yield cannot: time stands still here unless the test moves it.
-func (k *madeUpKernel) Yield() bool { return false }
+// Yield cannot, unless the test says what happens: time stands still here.
+func (k *madeUpKernel) Yield() bool { return k.yield != nil && k.yield() }
 
 // Go is not for here: the test runs the turns itself.
 func (k *madeUpKernel) Go(func()) func() { panic("a made-up kernel has no threads") }

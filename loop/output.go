@@ -285,6 +285,7 @@ func (l *Loop) wrote(c *Conn, n int) {
 	c.pending -= n
 	l.wanted -= n
 	c.written += uint64(n)
+	l.way.written += n
 	if n > 0 {
 		c.progressAt = l.now
 	}

@@ -118,8 +118,9 @@ func (l *Loop) walk(events []Event) {
 	for _, ev := range events {
 		l.take(ev)
 		if now := l.kernel.Now(); now-start > turnTimeMax {
-			l.now, start = now, now
+			l.now = now
 			l.endTurn()
+			start = l.kernel.Now() // what is written takes its time, and is no reason to write again
 		}
 	}
 }
@@ -234,6 +235,7 @@ func (l *Loop) finishFlush() {
 		l.compact()
 	}
 	l.balance()
+	l.giveWay()
 }
 
 // lookAgain drains the mailbox: after every read and before its bytes are handled, so

@@ -20,7 +20,9 @@ type placement struct {
 const helperThreads = 2
 
 // placeLoops chooses the number of loops and their processors: those of the
-// process's own affinity mask, at most what a CPU quota gives.
+// process's own affinity mask, at most what a CPU quota gives. Without --pin=on loops are
+// bound only where processors are left for others: a scheduler that may not move any loop
+// leaves who shares a processor with one waiting there, beside processors that are idle.
 func placeLoops(o *config.Options) placement {
 	cpus := loop.AllowedCPUs()
 	usable := runtime.GOMAXPROCS(0) // Go counts a quota in
@@ -39,10 +41,10 @@ func placeLoops(o *config.Options) placement {
 		p.text = fmt.Sprintf("none: %s has no call to bind a thread to a processor", runtime.GOOS)
 	case o.Pin == config.Auto && len(cpus) > usable:
 		p.text = "off: a CPU quota is set"
-	case o.Pin == config.Auto && p.loops > len(cpus):
-		p.text = fmt.Sprintf("off: more loops than the %d processors", len(cpus))
 	case len(cpus) == 0:
 		p.text = "off: the system does not say which processors this process may use"
+	case o.Pin == config.Auto && p.loops >= len(cpus):
+		p.text = "off: no processor is left for others; --pin=on binds loops all the same"
 	default:
 		p.cpus = cpus
 		p.text = fmt.Sprintf("loops on processors %v", cpus[:min(p.loops, len(cpus))])

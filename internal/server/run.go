@@ -112,6 +112,7 @@ func (s *server) start() bool {
 	if s.options.MaxConnections == 0 {
 		s.options.MaxConnections = connectionsFor(s.descriptors, descriptorReserve(s.options))
 	}
+	growDescriptorTable(s.descriptors)
 	s.warn()
 	if s.broker, err = broker.New(s.options, s.id, s.log); err != nil {
 		return s.failToListen(err)
