@@ -141,6 +141,15 @@ func (g *Group) BatchError() error {
 	return nil
 }
 
+// StopAccepting closes all listeners, soon; connections live on. What was accepted before is
+// on its loop when that has done what is posted to it after loop 0 has done what is. Any
+// goroutine.
+func (g *Group) StopAccepting() {
+	for _, l := range g.loops {
+		l.Do((*Loop).closeListeners)
+	}
+}
+
 // Stop ends the loops in order: all stop accepting and reading and post what they
 // have; all deliver, write what is pending within deadline nanoseconds, and close. It
 // returns when every loop has ended; a second call only waits for that. Not from a

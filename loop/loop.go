@@ -177,6 +177,24 @@ func (l *Loop) Each(f func(*Conn, Peer)) {
 	}
 }
 
+// EachFrom calls f for open connections of the loop in the order of their descriptors, beginning at
+// from, n of them at most; a panic of f is the connection's own. It returns where to go on, and
+// a negative number when there are no more.
+func (l *Loop) EachFrom(from, n int, f func(*Conn, Peer)) (next int) {
+	for fd := from; fd < len(l.conns); fd++ {
+		c := l.conns[fd]
+		if c == nil || c.state != stateOpen {
+			continue
+		}
+		if n == 0 {
+			return fd
+		}
+		n--
+		l.own(c, func() { f(c, c.peer) })
+	}
+	return -1
+}
+
 // AssertOn panics, under the invariants tag, if the caller is not on this loop.
 func (l *Loop) AssertOn() {
 	if invariant.Enabled {

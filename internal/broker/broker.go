@@ -49,9 +49,9 @@ type Broker struct {
 	footing  footing
 	log      *logging.Logger
 	group    *loop.Group
-	shards   []*shard // by loop
-	global   *Account // $G, where everybody lives until accounts are configured
-	greeting *proto.Greeting
+	shards   []*shard        // by loop
+	global   *Account        // $G, where everybody lives until accounts are configured
+	farewell *proto.Greeting // says that this server is a lame duck
 	facts    Facts
 	budget   loop.Budget
 	// greetingMax bounds an INFO line: names in it may be of any length.
@@ -60,6 +60,7 @@ type Broker struct {
 	unwatch func() // ends the watchdog; set by Start
 
 	// Any goroutine.
+	greeting  atomic.Pointer[proto.Greeting] // set by New, and again by LameDuck
 	clientIDs atomic.Uint64
 	sessions  atomic.Int64 // admitted and not closed
 
@@ -114,8 +115,11 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 		}
 		b.facts.Listeners = append(b.facts.Listeners, bound)
 	}
-	b.greeting = proto.NewGreeting(b.info(id))
-	b.greetingMax = len(b.greeting.Append(nil, 0, "")) + sessionFieldsMax
+	info := b.info(id)
+	b.greeting.Store(proto.NewGreeting(info))
+	info.LameDuckMode = true
+	b.farewell = proto.NewGreeting(info)
+	b.greetingMax = len(b.farewell.Append(nil, 0, "")) + sessionFieldsMax
 	return b, nil
 }
 

@@ -89,7 +89,7 @@ func (s *Session) ping(*parser.Op) {
 	s.set(firstPongSent, true)
 	if s.has(asyncInfo) {
 		sh := s.shard
-		s.send(sh.broker.greeting.AppendConnected(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote),
+		s.send(sh.broker.greeting.Load().AppendConnected(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote),
 			proto.Connected{MaxPayload: s.parser.MaxPayload, Account: s.table.account.name}))
 	}
 }

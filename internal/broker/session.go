@@ -129,7 +129,7 @@ func (s *Session) Opened() {
 	sh := s.shard
 	s.lastIn = sh.loop.Now()
 	invariant.Reached("open", s)
-	s.send(sh.broker.greeting.Append(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote)))
+	s.send(sh.broker.greeting.Load().Append(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote)))
 	if sh.log.DebugOn() {
 		sh.log.Debugf("%s - Client connection created", s)
 	}

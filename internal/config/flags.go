@@ -14,6 +14,7 @@ const (
 	Serve       Action = iota // run the broker
 	ShowVersion               // print the version and exit
 	ShowHelp                  // print Help and exit
+	SendSignal                // send Options.Signal to a broker that runs, and exit
 )
 
 // The exit codes for errors of ParseFlags.
@@ -71,14 +72,17 @@ func parseChoice(s string) (choice, error) {
 // ParseFlags reads the arguments of the program, without its name. One dash or
 // two, "-flag value" or "-flag=value" (for booleans only this), underscores or
 // dashes in names: all the same. The error is for the user, in one or more
-// lines; ExitCode says how to exit with it.
+// lines; ExitCode says how to exit with it. Only Serve and SendSignal come with options,
+// and only those of Serve are checked.
 func ParseFlags(args []string) (*Options, Action, error) {
 	d := &draft{Options: Default()}
 	rest, err := d.parse(args)
 	if err != nil {
 		return nil, Serve, err
 	}
-	if action, err := d.action(rest); err != nil || action != Serve {
+	if action, err := d.action(rest); err == nil && action == SendSignal {
+		return d.Options, action, nil
+	} else if err != nil || action != Serve {
 		return nil, action, err
 	}
 	if len(d.refused) > 0 {
@@ -159,6 +163,8 @@ func (d *draft) action(rest []string) (Action, error) {
 		return ShowVersion, nil
 	case d.help:
 		return ShowHelp, nil
+	case len(rest) == 0 && d.Signal != nil:
+		return SendSignal, nil
 	case len(rest) == 0:
 		return Serve, nil
 	}

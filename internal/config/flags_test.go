@@ -45,6 +45,8 @@ func TestSpellings(t *testing.T) {
 		{"-l= -P= --ports_file_dir= --client_advertise= -n=", func(*Options) {}}, // empty is none, as in nats-server
 		{"--client_advertise [::1]", func(o *Options) { o.ClientAdvertise = "[::1]" }},
 		{"--loops 64", func(o *Options) { o.Loops = 64 }},
+		{"--lame_duck_duration 1m", func(o *Options) { o.LameDuckDuration = time.Minute }},
+		{"--lame_duck_grace_period 1s", func(o *Options) { o.LameDuckGracePeriod = time.Second }},
 		{"--pin off", func(o *Options) { o.Pin = Off }},
 		{"--io_uring on", func(o *Options) { o.IOUring = On }},
 		{"-l f", func(o *Options) { o.LogFile = "f" }}, {"--log f", func(o *Options) { o.LogFile = "f" }},
@@ -130,6 +132,10 @@ func TestErrors(t *testing.T) {
 		{"-p 99999999999999999999", 1, "too big"},
 		{"--profile 70000", 1, "allowed is"}, {"-D=maybe", 2, `-D "maybe": true or false is wanted`},
 		{"-DV=x", 2, "true or false"}, {"--loops 65", 1, `--loops "65": allowed is 1 to 64`}, {"--loops -1", 1, "allowed"},
+		{"--lame_duck_duration 29s", 1, `--lame_duck_duration "29s": allowed is 30s or more`},
+		{"--lame_duck_duration 30s --lame_duck_grace_period 30s", 1, "lame_duck_grace_period (30s) must be less than lame_duck_duration (30s)"},
+		{"--signal now", 2, `--signal "now": one of stop, quit, term, reopen, reload, ldm is wanted, with =pid or =pidfile behind it`},
+		{"--signal", 2, "--signal needs a value"},
 		{"--pin yes", 2, `--pin "yes": auto, on or off is wanted`},
 		{"--client_advertise a:b", 2, "host or host:port"}, {"--client_advertise :5", 2, "host or host:port"},
 		{"--client_advertise a:70000", 2, "host or host:port"}, {"--client_advertise ::1", 2, "host or host:port"},
@@ -185,7 +191,7 @@ func TestErrors(t *testing.T) {
 // Every flag of nats-server that we do not honour must be refused with exit
 // code 1, and must never show a password.
 func TestRefused(t *testing.T) {
-	for _, name := range strings.Fields(`-c= --config= -t -ms= --https_port= -sl= --signal= -s --syslog
+	for _, name := range strings.Fields(`-c= --config= -t -ms= --https_port= -s --syslog
 		-r= --remote_syslog= --log_size_limit= --user= --pass= --auth= --tls --tlsverify --tlscert= --tlskey= --tlscacert=
 		--help_tls -js --jetstream -sd= --store_dir= --routes= --cluster= --cluster_listen= --cluster_name=
 		--cluster_advertise= --no_advertise --connect_retries=`) {
@@ -279,7 +285,7 @@ func FuzzParseFlags(f *testing.F) {
 	f.Add("-p\n4222\n--max_payload=1mb")
 	f.Fuzz(func(t *testing.T, line string) {
 		o, action, err := ParseFlags(strings.Split(line, "\n"))
-		if (o == nil) != (err != nil || action != Serve) {
+		if (o == nil) != (err != nil || action != Serve && action != SendSignal) {
 			t.Fatalf("options %v, action %d, error %v", o, action, err)
 		}
 		if o != nil && (o.MaxPayload <= 0 || int64(o.MaxPayload) > o.MaxPending || o.PingInterval <= 0 || o.WriteDeadline <= 0) {

@@ -24,7 +24,13 @@ const (
 	DefaultWriteDeadline  = proto.DefaultWriteDeadline
 	DefaultPingInterval   = proto.DefaultPingEvery
 	DefaultPingMax        = proto.DefaultPingsOutMax
+
+	DefaultLameDuckDuration    = proto.DefaultLameDuckDuration
+	DefaultLameDuckGracePeriod = proto.DefaultLameDuckGrace
 )
+
+// LameDuckDurationMin is the shortest time over which clients are sent away, as in nats-server.
+const LameDuckDurationMin = 30 * time.Second
 
 const (
 	// RandomPort asks for a port the system chooses.
@@ -64,6 +70,8 @@ type Options struct {
 	Pin             Choice   // bind each loop's thread to one CPU; auto: unless a CPU quota is set
 	IOUring         Choice   // write to many connections in one call
 
+	Signal *Signal // with the action SendSignal
+
 	PidFile      string // empty: none
 	PortsFileDir string // where the ports file goes; empty: none
 	ProfilePort  int    // of the profiler, on loopback; 0: none, RandomPort: any
@@ -87,6 +95,9 @@ type Options struct {
 	WriteDeadline         time.Duration // for what was pending when the socket was full
 	PingInterval          time.Duration
 	PingMax               int // unanswered PINGs before a connection is stale
+
+	LameDuckDuration    time.Duration // over which clients are sent away
+	LameDuckGracePeriod time.Duration // of it, between the notice and the first close
 }
 
 // Default returns the options of a broker started without flags.
@@ -103,6 +114,9 @@ func Default() *Options {
 		WriteDeadline:  DefaultWriteDeadline,
 		PingInterval:   DefaultPingInterval,
 		PingMax:        DefaultPingMax,
+
+		LameDuckDuration:    DefaultLameDuckDuration,
+		LameDuckGracePeriod: DefaultLameDuckGracePeriod,
 	}
 }
 
@@ -128,6 +142,9 @@ func (o *Options) Check() error {
 	}
 	if o.MaxPendingTotal > 0 && PayloadsInTotal*int64(o.MaxPayload) > o.MaxPendingTotal {
 		return fmt.Errorf("max_pending_total (%v) must be %d times max_payload (%v) at least", o.MaxPendingTotal, PayloadsInTotal, o.MaxPayload)
+	}
+	if o.LameDuckGracePeriod >= o.LameDuckDuration {
+		return fmt.Errorf("lame_duck_grace_period (%v) must be less than lame_duck_duration (%v)", o.LameDuckGracePeriod, o.LameDuckDuration)
 	}
 	seen := make(map[string]bool)
 	all := o.Addresses()

@@ -40,6 +40,7 @@ var serverFlags = []flag{
 		func(d *draft, s string) error { d.PidFile = s; return nil }},
 	{[]string{"ports_file_dir"}, "dir", "Create <executable_name>_<pid>.ports in this directory",
 		func(d *draft, s string) error { d.PortsFileDir = s; return nil }},
+	{[]string{"sl", "signal"}, "command", "Send [=pid or pidfile] ldm stop quit term reopen or reload", setSignal},
 	{[]string{"m", "http_port"}, "port", "Use port for http monitoring, -1 for any (default: off)",
 		func(d *draft, s string) (err error) { d.HTTPPort, err = parsePort(s, 0); return }},
 	{[]string{"loops"}, "number", "Event loops, at most 64, 0 for one a CPU (default: 0)", setLoops},
@@ -87,6 +88,8 @@ var limitFlags = []flag{
 			d.PingMax = int(n)
 			return err
 		}},
+	{[]string{"lame_duck_duration"}, "duration", "Over which SIGUSR2 sends clients away (default: 2m)", setLameDuckDuration},
+	{[]string{"lame_duck_grace_period"}, "duration", "Before the first of them is closed (default: 10s)", setLameDuckGrace},
 }
 
 var loggingFlags = []flag{
@@ -192,6 +195,19 @@ func setMaxSubscriptions(d *draft, s string) error {
 		return fmt.Errorf("allowed is 1 to %d, or 0 for unlimited", math.MaxInt32)
 	}
 	d.MaxSubscriptions = int(max(n, 0))
+	return err
+}
+
+func setLameDuckDuration(d *draft, s string) (err error) {
+	d.LameDuckDuration, err = parseDuration(s, DefaultLameDuckDuration)
+	if err == nil && d.LameDuckDuration < LameDuckDurationMin {
+		return fmt.Errorf("allowed is %v or more", LameDuckDurationMin)
+	}
+	return err
+}
+
+func setLameDuckGrace(d *draft, s string) (err error) {
+	d.LameDuckGracePeriod, err = parseDuration(s, DefaultLameDuckGracePeriod)
 	return err
 }
 

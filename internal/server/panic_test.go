@@ -58,11 +58,17 @@ func startPanicking(t *testing.T, place string, loops int) (c *child, addr strin
 	t.Setenv(panicMark, place)
 	c = start(t, "", nil, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", "DIR", "--pin", "off", "--loops", fmt.Sprint(loops))
 	c.logged("stderr", "Server is ready")
+	return c, c.address()
+}
+
+// address is where clients find the child, which has a ports file.
+func (c *child) address() string {
+	c.t.Helper()
 	var p ports
 	if err := json.Unmarshal([]byte(c.read(portsName(c))), &p); err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	return c, strings.TrimPrefix(p.Nats[0], "nats://")
+	return strings.TrimPrefix(p.Nats[0], "nats://")
 }
 
 func portsName(c *child) string {

@@ -50,6 +50,9 @@ type server struct {
 
 	// broken gets a token when a panic has left unsure what sessions share. Loops put it there.
 	broken chan struct{}
+
+	// In lame duck mode: gone is closed when all clients were sent away, and hurry ends it before.
+	gone, hurry chan struct{}
 }
 
 // Run is the whole life of the program: args are its arguments without its
@@ -67,6 +70,12 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	case action == config.ShowHelp:
 		fmt.Fprint(stdout, config.Help())
+		return 0
+	case action == config.SendSignal:
+		if err := sendSignal(*options.Signal); err != nil {
+			fmt.Fprintf(stderr, "gnatsd-ev: %v\n", err)
+			return 1
+		}
 		return 0
 	}
 	log, err := logging.New(logging.Options{
@@ -248,23 +257,50 @@ func (s *server) serve() int {
 		var sig os.Signal
 		select {
 		case sig = <-s.signals:
+		case <-s.gone:
+			return s.leave()
 		case <-s.broken:
 			return s.endBroken()
 		}
 		s.log.Infof("Trapped %q signal", sig)
 		switch sig {
-		case syscall.SIGINT, syscall.SIGTERM:
-			s.log.Infof("Initiating Shutdown...")
-			s.log.Debugf("Client accept loop exiting..")
-			return s.shutDown()
+		case syscall.SIGINT:
+			return s.leave()
+		case syscall.SIGTERM:
+			if s.gone == nil { // service managers send it after SIGUSR2 has told us to take our time
+				return s.leave()
+			}
 		case syscall.SIGUSR1:
 			s.reopenLog()
 		case syscall.SIGUSR2:
-			s.log.Warnf("Lame duck mode is not supported yet; to shut down send SIGTERM")
+			s.becomeLameDuck()
 		case syscall.SIGHUP:
 			s.log.Warnf("Reload is not supported yet: there is no configuration file; to change options restart")
 		}
 	}
+}
+
+// becomeLameDuck sends clients away without haste; a second time it changes nothing.
+func (s *server) becomeLameDuck() {
+	if s.gone != nil {
+		return
+	}
+	s.gone, s.hurry = make(chan struct{}), make(chan struct{})
+	go func() { // ends with gone, or soon after hurry
+		if s.broker.LameDuck(s.hurry) {
+			close(s.gone)
+		}
+	}()
+}
+
+// leave shuts down and returns the exit code.
+func (s *server) leave() int {
+	if s.hurry != nil {
+		close(s.hurry)
+	}
+	s.log.Infof("Initiating Shutdown...")
+	s.log.Debugf("Client accept loop exiting..")
+	return s.shutDown()
 }
 
 // shutDown ends the life, and returns the exit code. A loop that panics meanwhile would be waited for in

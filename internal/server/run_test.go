@@ -190,7 +190,6 @@ func TestWholeLife(t *testing.T) {
 	for sig, line := range map[os.Signal]string{
 		syscall.SIGHUP:  "[WRN] Reload is not supported yet",
 		syscall.SIGUSR1: "[INF] File log re-open ignored, not a file logger",
-		syscall.SIGUSR2: "[WRN] Lame duck mode is not supported yet",
 	} {
 		c.signal(sig)
 		c.logged("stderr", line)
