@@ -13,7 +13,9 @@ import (
 // quit ends it.
 func TestALameDuckTellsAndCloses(t *testing.T) {
 	eachLoops(t, func(t *testing.T, loops int) {
-		r := start(t, loops, func(o *config.Options) { o.LameDuckDuration, o.LameDuckGracePeriod = 200*time.Millisecond, 50*time.Millisecond })
+		r := start(t, loops, func(o *config.Options) {
+			o.LameDuckDuration, o.LameDuckGracePeriod = 200*time.Millisecond, 50*time.Millisecond
+		})
 		var told, untold []*client
 		for i := range 3 * loops {
 			c := r.on(i%loops, "of protocol 1", `CONNECT {"verbose":false,"protocol":1}`)
@@ -63,7 +65,9 @@ func TestALateClientLearnsThatItsServerLeaves(t *testing.T) {
 
 // Of very many clients some are closed together, and all within the time.
 func TestVeryManyClientsAreSentAwayInTime(t *testing.T) {
-	r := start(t, 2, func(o *config.Options) { o.LameDuckDuration, o.LameDuckGracePeriod = time.Millisecond+50*time.Microsecond, time.Millisecond })
+	r := start(t, 2, func(o *config.Options) {
+		o.LameDuckDuration, o.LameDuckGracePeriod = time.Millisecond+50*time.Microsecond, time.Millisecond
+	})
 	for range 1000 {
 		r.raw("client").next("the greeting")
 	}

@@ -50,6 +50,9 @@ func TestSpellings(t *testing.T) {
 		{"--pin off", func(o *Options) { o.Pin = Off }},
 		{"--io_uring on", func(o *Options) { o.IOUring = On }},
 		{"-l f", func(o *Options) { o.LogFile = "f" }}, {"--log f", func(o *Options) { o.LogFile = "f" }},
+		{"--log_size_limit 1mb --log_max_num 3", func(o *Options) { o.LogSizeLimit, o.LogMaxNum = 1<<20, 3 }},
+		{"-s -r udp://h:514", func(o *Options) { o.Syslog, o.RemoteSyslog = true, "udp://h:514" }},
+		{"--syslog --remote_syslog=tcp://h:1", func(o *Options) { o.Syslog, o.RemoteSyslog = true, "tcp://h:1" }},
 		{"-T=false", func(o *Options) { o.Logtime = false }}, {"--logtime=0", func(o *Options) { o.Logtime = false }},
 		{"-T", func(*Options) {}},
 		{"--logtime_utc", utc}, {"--logtime-utc=true", utc},
@@ -191,8 +194,7 @@ func TestErrors(t *testing.T) {
 // Every flag of nats-server that we do not honour must be refused with exit
 // code 1, and must never show a password.
 func TestRefused(t *testing.T) {
-	for _, name := range strings.Fields(`-c= --config= -t -ms= --https_port= -s --syslog
-		-r= --remote_syslog= --log_size_limit= --user= --pass= --auth= --tls --tlsverify --tlscert= --tlskey= --tlscacert=
+	for _, name := range strings.Fields(`-c= --config= -t -ms= --https_port= --user= --pass= --auth= --tls --tlsverify --tlscert= --tlskey= --tlscacert=
 		--help_tls -js --jetstream -sd= --store_dir= --routes= --cluster= --cluster_listen= --cluster_name=
 		--cluster_advertise= --no_advertise --connect_retries=`) {
 		name, valued := strings.CutSuffix(name, "=")

@@ -78,6 +78,10 @@ type Options struct {
 	HTTPPort     int    // of the monitor, on Host; 0: none, RandomPort: any
 
 	LogFile         string // empty: standard error
+	LogSizeLimit    int64  // bytes of LogFile beyond which it is put aside; 0: never
+	LogMaxNum       int    // log files kept then, with the one in use; 0: all
+	Syslog          bool   // log to the system's log, without LogFile
+	RemoteSyslog    string // log to that of another host, without LogFile; URL
 	Logtime         bool   // write the time
 	LogtimeUTC      bool   // in UTC
 	Debug           bool

@@ -17,8 +17,6 @@ type refusal struct {
 var refusals = []refusal{
 	{[]string{"c=", "config=", "t"}, "configuration files are not supported yet", "give the options as flags, see --help"},
 	{[]string{"ms=", "https_port="}, "TLS is not supported yet, and what is monitored must not go in the clear", "use --http_port behind a TLS proxy"},
-	{[]string{"s", "syslog", "r=", "remote_syslog="}, "logging to syslog is not supported yet", "pipe standard error into logger(1), or use --log"},
-	{[]string{"log_size_limit="}, "the log does not rotate itself yet", "move the file away and send SIGUSR1, as logrotate does"},
 	{[]string{"user=", "pass=", "auth="}, "authentication is not supported yet, and the broker must not start open to all",
 		"leave it out and bind a protected address with --addr"},
 	{[]string{"tls", "tlsverify", "tlscert=", "tlskey=", "tlscacert=", "help_tls"}, "TLS is not supported yet, and the broker must not start in the clear",

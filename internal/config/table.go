@@ -95,6 +95,18 @@ var limitFlags = []flag{
 var loggingFlags = []flag{
 	{[]string{"l", "log"}, "file", "File to redirect log output; SIGUSR1 opens it again",
 		func(d *draft, s string) error { d.LogFile = s; return nil }},
+	{[]string{"log_size_limit"}, "size", "Put the log file aside when it is larger (default: never)",
+		func(d *draft, s string) (err error) { d.LogSizeLimit, err = parseSizeIn(s, 0, math.MaxInt64, 0); return }},
+	{[]string{"log_max_num"}, "number", "Log files kept then, with the one in use (default: all)",
+		func(d *draft, s string) error {
+			n, err := parseSizeIn(s, 0, math.MaxInt32, 0)
+			d.LogMaxNum = int(n)
+			return err
+		}},
+	{[]string{"s", "syslog"}, "", "Log to syslog",
+		func(d *draft, s string) (err error) { d.Syslog, err = parseBool(s); return }},
+	{[]string{"r", "remote_syslog"}, "url", "Log to a syslog elsewhere: udp://localhost:514",
+		func(d *draft, s string) (err error) { d.RemoteSyslog, err = parseText(s); return }},
 	{[]string{"T", "logtime"}, "", "Timestamp log entries (default: true)",
 		func(d *draft, s string) (err error) { d.Logtime, err = parseBool(s); return }},
 	{[]string{"logtime_utc"}, "", "Timestamps in UTC instead of local timezone (default: false)",

@@ -44,11 +44,18 @@ const lineKeptMax = 16 << 10
 // Options says where lines go and what stands in them.
 type Options struct {
 	File   string    // path of the log file, created with mode 0640; empty: Output
-	Output io.Writer // used when File is empty; nil means standard error; never closed
-	Time   bool      // write the time
-	UTC    bool      // write the time in UTC and not in the local zone
-	Debug  bool      // write Debug lines
-	Trace  bool      // write Trace lines
+	Output io.Writer // used when nothing else is; nil means standard error; never closed
+
+	SizeLimit int64 // bytes of File beyond which it is put aside and begun anew; 0: never
+	FilesMax  int   // files kept then, with the one in use; 0: all
+
+	Syslog       bool   // write to the system's log, if File is empty
+	RemoteSyslog string // to that of another, udp://host:port; goes before Syslog
+
+	Time  bool // write the time
+	UTC   bool // write the time in UTC and not in the local zone
+	Debug bool // write Debug lines
+	Trace bool // write Trace lines
 }
 
 // A Logger writes lines. All methods may be called by any goroutine and none
@@ -58,6 +65,7 @@ type Logger struct {
 	pid    string
 	time   bool
 	utc    bool
+	syslog bool // lines are their level and their text: the system says the rest
 	labels *[len(labels)]string
 	queue  *queue // nil: nothing is ever written (Discard)
 	repeat repeats
@@ -68,7 +76,7 @@ type Logger struct {
 }
 
 // New opens the log and starts its writer goroutine, which ends with Close.
-// The error is that of opening the file.
+// The error is that of opening the file, or of reaching syslog.
 func New(o Options) (*Logger, error) {
 	out := o.Output
 	if out == nil {
@@ -76,19 +84,32 @@ func New(o Options) (*Logger, error) {
 	}
 	coloured := os.Getenv("NO_COLOR") == "" && isTerminal(out)
 	var file *os.File
-	if o.File != "" {
+	toSyslog := o.File == "" && (o.Syslog || o.RemoteSyslog != "")
+	switch {
+	case o.File != "":
 		f, err := openFile(o.File)
 		if err != nil {
 			return nil, fmt.Errorf("opening the log file: %w", err)
 		}
 		out, file, coloured = f, f, false
+	case toSyslog:
+		w, err := openSyslog(o.RemoteSyslog)
+		if err != nil {
+			return nil, err
+		}
+		out, coloured = w, false
 	}
 	l := &Logger{
 		pid:    "[" + strconv.Itoa(os.Getpid()) + "] ",
 		time:   o.Time,
 		utc:    o.UTC,
 		labels: &labels,
+		syslog: toSyslog,
 		queue:  newQueue(out, file),
+	}
+	if file != nil {
+		l.queue.rotation = rotation{limit: o.SizeLimit, keep: o.FilesMax}
+		l.queue.restart(file)
 	}
 	if coloured {
 		l.labels = &colouredLabels
@@ -199,6 +220,9 @@ func recycle(b *bytebufferpool.ByteBuffer) {
 
 // appendLine appends one whole line, with its line feed.
 func (l *Logger) appendLine(dst []byte, level Level, text []byte) []byte {
+	if l.syslog {
+		return append(appendSafe(append(dst, byte(level)), text), '\n')
+	}
 	dst = append(dst, l.pid...)
 	if l.time {
 		now := time.Now()

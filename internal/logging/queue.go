@@ -45,6 +45,7 @@ type queue struct {
 	// Writer goroutine only.
 	out  io.Writer
 	file *os.File // out if it is ours to close, else nil
+	rotation
 }
 
 // reopening asks the writer to go on with another file.
@@ -127,11 +128,8 @@ func (l *Logger) write() {
 		if dropped > 0 {
 			lines = l.appendLine(lines, Warn, fmt.Appendf(nil, "%d log lines were dropped: the log did not take them in time", dropped))
 		}
-		if len(lines) > 0 {
-			if n, err := q.out.Write(lines); err != nil {
-				q.lost(lines[n:], dropped)
-			}
-		}
+		q.put(lines, dropped)
+		q.put(q.rotate(l), 0)
 		if next != nil {
 			q.switchTo(next)
 		}
@@ -150,12 +148,25 @@ func (l *Logger) write() {
 	}
 }
 
+// put writes lines, the last of which may be about dropped ones.
+func (q *queue) put(lines []byte, dropped int) {
+	if len(lines) == 0 {
+		return
+	}
+	n, err := q.out.Write(lines)
+	q.size += int64(n)
+	if err != nil {
+		q.lost(lines[n:], dropped)
+	}
+}
+
 // switchTo goes on with another file.
 func (q *queue) switchTo(next *reopening) {
 	if q.file != nil {
 		q.file.Close()
 	}
 	q.out, q.file = next.file, next.file
+	q.restart(next.file)
 	close(next.done)
 }
 

@@ -79,7 +79,8 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	log, err := logging.New(logging.Options{
-		File: options.LogFile, Output: stderr,
+		File: options.LogFile, SizeLimit: options.LogSizeLimit, FilesMax: options.LogMaxNum,
+		Syslog: options.Syslog, RemoteSyslog: options.RemoteSyslog, Output: stderr,
 		Time: options.Logtime, UTC: options.LogtimeUTC,
 		Debug: options.Debug, Trace: options.Trace,
 	})
