@@ -96,7 +96,10 @@ var loggingFlags = []flag{
 	{[]string{"l", "log"}, "file", "File to redirect log output; SIGUSR1 opens it again",
 		func(d *draft, s string) error { d.LogFile = s; return nil }},
 	{[]string{"log_size_limit"}, "size", "Put the log file aside when it is larger (default: never)",
-		func(d *draft, s string) (err error) { d.LogSizeLimit, err = parseSizeIn(s, 0, math.MaxInt64, 0); return }},
+		func(d *draft, s string) (err error) {
+			d.LogSizeLimit, err = parseSizeIn(s, 0, math.MaxInt64, 0)
+			return
+		}},
 	{[]string{"log_max_num"}, "number", "Log files kept then, with the one in use (default: all)",
 		func(d *draft, s string) error {
 			n, err := parseSizeIn(s, 0, math.MaxInt32, 0)
