@@ -127,7 +127,7 @@ func TestStoppedSubscribersShareMemory(t *testing.T) {
 // reader that drips is cut as well, one that only starts late is not.
 func TestDrippingReaderIsCut(t *testing.T) {
 	eachLoops(t, func(t *testing.T, loops int) {
-		const deadline = 400 * time.Millisecond
+		const deadline = 1200 * time.Millisecond
 		r := start(t, loops, func(o *config.Options) { o.WriteDeadline = deadline })
 		drips := subscribers(r, 1, "drips", "data.0")[0]
 		p := r.on(loops-1, "publisher")
