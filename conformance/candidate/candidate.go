@@ -180,25 +180,32 @@ func (p *Process) Running() bool {
 // ended before, does not end, or ends with a status that is not 0. Further calls
 // return what the first one did.
 func (p *Process) Stop() error {
-	p.stopOnce.Do(func() { p.stopErr = p.stop() })
+	p.stopOnce.Do(func() { p.stopErr = p.end(syscall.SIGTERM, stopTimeout) })
 	return p.stopErr
 }
 
-func (p *Process) stop() error {
+// Retire ends the process with SIGUSR2, lame duck mode, which may take as long as patience.
+// Further calls, and those of Stop, return what the first one did.
+func (p *Process) Retire(patience time.Duration) error {
+	p.stopOnce.Do(func() { p.stopErr = p.end(syscall.SIGUSR2, patience) })
+	return p.stopErr
+}
+
+func (p *Process) end(by syscall.Signal, patience time.Duration) error {
 	if !p.Running() {
 		return fmt.Errorf("had ended by itself: %v\n%s", p.err, p.Output())
 	}
 	// Fails only for a process that ends right now, which the wait sees.
-	_ = syscall.Kill(p.Pid, syscall.SIGTERM)
+	_ = syscall.Kill(p.Pid, by)
 	select {
 	case <-p.exited:
-	case <-time.After(stopTimeout):
+	case <-time.After(patience):
 		p.dump()
 		p.Kill()
-		return fmt.Errorf("still running %v after SIGTERM\n%s", stopTimeout, p.Output())
+		return fmt.Errorf("still running %v after signal %q\n%s", patience, by, p.Output())
 	}
 	if p.err != nil {
-		return fmt.Errorf("SIGTERM ended it with %w\n%s", p.err, p.Output())
+		return fmt.Errorf("signal %q ended it with %w\n%s", by, p.err, p.Output())
 	}
 	return nil
 }
