@@ -108,10 +108,12 @@ func failNth(t *testing.T, try trial, n int) (hits, lost int, alive bool) {
 	if try.batched {
 		ring = "auto"
 	}
-	b := Start(t, Setting{Loops: 1, Options: transcript.Options{"io_uring": ring}})
+	b := Start(t, Setting{Loops: 1, Options: transcript.Options{"io_uring": ring}, Flags: []string{"--pin", "on"}})
 	crowd := NewSwarm(t, b.Address())
 	crowd.Join(t, 12, Subscription{Subject: "nth", From: []uint16{1}, Joins: true})
-	faults := fault.Inject(t, b.Process, fault.Fault{Calls: try.calls, Errno: try.errno, When: fmt.Sprint(n)})
+	faults := fault.Inject(t, b.Process, fault.Fault{
+		Calls: try.calls, Errno: try.errno, When: fmt.Sprint(n), Thread: fault.LoopThread(t, b.Process),
+	})
 	// Who publishes comes anew each time: a connection that is lost is one of theirs or of the crowd's.
 	const rounds, each, size = 30, 5, 100
 	for round := range uint64(rounds) {

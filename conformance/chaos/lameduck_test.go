@@ -33,14 +33,15 @@ func TestALameDuckLosesNothingBeforeItCloses(t *testing.T) {
 			go func() { // ends with the last connection, or the test
 				defer close(watched)
 				for deadline := start.Add(3 * duration); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-					switch ended := crowd.Tally().Ended; {
-					case ended == members:
-						return
-					case ended >= members/2 && half == 0:
-						half = time.Since(start)
-						fallthrough
-					case ended > 0 && first == 0:
+					ended := crowd.Tally().Ended
+					if ended > 0 && first == 0 {
 						first = time.Since(start)
+					}
+					if ended >= members/2 && half == 0 {
+						half = time.Since(start)
+					}
+					if ended == members {
+						return
 					}
 				}
 			}()

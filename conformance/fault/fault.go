@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type Fault struct {
 	Calls, Errno string
 	When         string // which of each thread's calls, as strace counts: 3, 1..50, 1+7
 	Path         string // only calls on this; empty is all
+	Thread       int    // only calls of this one; 0 is all
 }
 
 // Faults is strace at work.
@@ -54,8 +56,12 @@ func Inject(t testing.TB, p *candidate.Process, f Fault) *Faults {
 		t.Skip("there is no strace to make system calls fail with")
 	}
 	i := &Faults{log: filepath.Join(t.TempDir(), "strace")}
-	args := []string{"-f", "-p", fmt.Sprint(p.Pid), "-o", i.log, "-e", "trace=" + f.Calls,
-		"-e", fmt.Sprintf("inject=%s:error=%s:when=%s", f.Calls, f.Errno, f.When)}
+	who := []string{"-f", "-p", fmt.Sprint(p.Pid)}
+	if f.Thread != 0 {
+		who = []string{"-p", fmt.Sprint(f.Thread)}
+	}
+	args := append(who, "-o", i.log, "-e", "trace="+f.Calls,
+		"-e", fmt.Sprintf("inject=%s:error=%s:when=%s", f.Calls, f.Errno, f.When))
 	if f.Path != "" {
 		args = append(args, "-P", f.Path)
 	}
@@ -96,6 +102,33 @@ func Inject(t testing.TB, p *candidate.Process, f Fault) *Faults {
 	}
 	time.Sleep(straceSettles)
 	return i
+}
+
+// LoopThread is the thread of the only loop of a broker that was started with --pin=on, or 0 if it cannot be
+// told from others: it alone is bound to one processor. Go's own threads write to descriptors of theirs, and
+// Go ends a program whose write of that kind fails.
+func LoopThread(t testing.TB, p *candidate.Process) int {
+	t.Helper()
+	found := 0
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/status", p.Pid, task.Name())) // it may have ended
+		_, list, _ := strings.Cut(string(status), "Cpus_allowed_list:")
+		list, _, _ = strings.Cut(list, "\n")
+		if list == "" || strings.ContainsAny(list, ",-") {
+			continue
+		}
+		if found != 0 {
+			return 0
+		}
+		if found, err = strconv.Atoi(task.Name()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return found
 }
 
 // Count is how many calls have failed so far.
