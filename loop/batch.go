@@ -51,7 +51,7 @@ func (l *Loop) flushTogether(list []*Conn) {
 			continue
 		}
 		c.dirty = false
-		if c.pending > 0 && c.state <= stateEnding {
+		if c.pending > 0 && c.state <= stateEnding && (c.via == nil || l.sealNext(c) == nil) {
 			pieces, n := l.pieces(c)
 			added := l.batch.Add(int(c.fd), pieces)
 			clear(pieces)

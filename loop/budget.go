@@ -69,6 +69,7 @@ type counts struct {
 	sharedHeld int // of heldBytes: bytes that are somebody else's
 	blocks     int // sealed blocks
 	pieces     int // what backlogs in use have room for
+	framed     int // bytes of buffers that layers have filled
 	owner      int // what the owner has said with Hold
 
 	// What the group was told last.
@@ -86,7 +87,7 @@ func (l *Loop) Tight() bool { return l.level >= tight }
 // another makes it negative. Home loop only.
 func (l *Loop) Held() int {
 	n := &l.counts
-	return l.heldBytes - n.sharedHeld + n.shared + n.blocks*blockCost + n.pieces*pieceCost + n.owner +
+	return l.heldBytes - n.sharedHeld + n.shared + n.blocks*blockCost + n.pieces*pieceCost + n.framed + n.owner +
 		l.inputBytes + cap(l.current.buf) - blockSize
 }
 

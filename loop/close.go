@@ -62,6 +62,9 @@ func (l *Loop) toreDown(c *Conn) {
 
 // lastWordWritten runs when an ending connection owes nothing any more.
 func (l *Loop) lastWordWritten(c *Conn) {
+	if c.via != nil && l.farewell(c) {
+		return
+	}
 	if c.eof || l.stopping || l.kernel.ShutdownWrite(int(c.fd)) != nil {
 		l.Kill(c)
 		return
@@ -99,6 +102,7 @@ func (l *Loop) closeDoomed() {
 	for i, c := range l.doomed {
 		l.doomed[i] = nil
 		l.dropOutput(c)
+		c.via = nil
 		l.dropInput(c)
 		l.unschedule(c)
 		l.unlist(c)

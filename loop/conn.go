@@ -44,6 +44,7 @@ type Conn struct {
 	slowIndex  int32 // place in the loop's list of blocked connections plus one
 	lingerLeft int32 // bytes still read and thrown away after ShutdownWrite
 	peer       Peer
+	via        *layered // nil when the owner's bytes are the socket's
 }
 
 // A Peer is the owner's side of a connection. All methods run on the home loop.

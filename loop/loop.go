@@ -55,6 +55,8 @@ type Loop struct {
 	open       int     // connections in conns
 	generation uint32
 	readBuffer []byte
+	rawBuffer  []byte  // what is read for layers, nil before there is one
+	joined     []byte  // room for joined pieces of output, nil before it is needed
 	runQueue   []*Conn // runQueue[runHead:] have more to say than one visit allowed
 	runHead    int
 	visiting   *Conn

@@ -218,6 +218,12 @@ func (l *Loop) flushConn(c *Conn) {
 			l.markDirty(c)
 			return
 		}
+		if c.via != nil {
+			if err := l.sealNext(c); err != nil {
+				l.fail(c, err)
+				return
+			}
+		}
 		offered, n, err := l.write(c)
 		if !l.took(c, offered, n, err) {
 			return
@@ -261,9 +267,17 @@ func (l *Loop) write(c *Conn) (offered, n int, err error) {
 	return offered, n, err
 }
 
-// pieces are the oldest bytes the connection is owed, as many pieces as one write takes; the
-// slice ends with the next call.
+// pieces are the oldest bytes the connection is owed, as the socket wants them and as many pieces as one write
+// takes; the slice ends with the next call.
 func (l *Loop) pieces(c *Conn) (bufs [][]byte, total int) {
+	if c.via != nil {
+		return l.framed(c)
+	}
+	return l.segments(c)
+}
+
+// segments are those bytes in the owner's form.
+func (l *Loop) segments(c *Conn) (bufs [][]byte, total int) {
 	bufs = append(l.iov[:0], c.head.block.buf[c.head.from:c.head.to])
 	total = len(bufs[0])
 	if c.more == nil {
@@ -282,6 +296,9 @@ func (l *Loop) pieces(c *Conn) (bufs [][]byte, total int) {
 
 // wrote takes n written bytes off what the connection is owed.
 func (l *Loop) wrote(c *Conn, n int) {
+	if c.via != nil {
+		n = l.wroteFramed(c, n)
+	}
 	c.pending -= n
 	l.wanted -= n
 	c.written += uint64(n)
@@ -346,6 +363,14 @@ func (l *Loop) unblock(c *Conn) {
 
 // dropOutput forgets what the connection is still owed.
 func (l *Loop) dropOutput(c *Conn) {
+	l.dropSegments(c)
+	if c.via != nil {
+		l.dropFramed(c)
+	}
+}
+
+// dropSegments forgets what its owner has sent.
+func (l *Loop) dropSegments(c *Conn) {
 	for c.head.block != nil {
 		size := int(c.head.to - c.head.from)
 		c.pending -= size

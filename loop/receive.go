@@ -85,36 +85,50 @@ func (l *Loop) serve(c *Conn) {
 
 // read takes what the socket has, once.
 func (l *Loop) read(c *Conn) {
+	if c.via != nil {
+		l.readThrough(c)
+		return
+	}
 	buf, kept := l.inputRoom(c)
-	n, err := l.kernel.Read(int(c.fd), buf[kept:])
-	for err == errIntr {
-		n, err = l.kernel.Read(int(c.fd), buf[kept:])
-	}
-	switch {
-	case err != nil && again(err):
-		// In front of an urgent byte Linux says so as well if a signal waits for the thread, and
-		// more input may stand behind that byte: after such an edge it is believed the second time.
-		c.readable, c.hangup = c.hangup, false
+	n := l.receive(c, buf[kept:])
+	if n == 0 {
 		return
-	case err != nil:
-		c.readable = false
-		l.fail(c, err)
-		return
-	case n == 0:
-		c.readable, c.eof = false, true
-		l.own(c, func() { c.peer.Ended(nil) })
-		l.Close(c)
-		return
-	}
-	// A short read means drained, unless the edge carried an end as well.
-	if n < len(buf)-kept && !c.hangup {
-		c.readable = false
 	}
 	l.lookAgain()
 	if c.state != stateOpen { // something in the mailbox closed it
 		return
 	}
 	l.handle(c, buf[:kept+n], buf)
+}
+
+// receive reads the socket once, into p, and returns how many bytes came. If none did, it has dealt with
+// the reason.
+func (l *Loop) receive(c *Conn, p []byte) int {
+	n, err := l.kernel.Read(int(c.fd), p)
+	for err == errIntr {
+		n, err = l.kernel.Read(int(c.fd), p)
+	}
+	switch {
+	case err != nil && again(err):
+		// In front of an urgent byte Linux says so as well if a signal waits for the thread, and
+		// more input may stand behind that byte: after such an edge it is believed the second time.
+		c.readable, c.hangup = c.hangup, false
+		return 0
+	case err != nil:
+		c.readable = false
+		l.fail(c, err)
+		return 0
+	case n == 0:
+		c.readable, c.eof = false, true
+		l.own(c, func() { c.peer.Ended(nil) })
+		l.Close(c)
+		return 0
+	}
+	// A short read means drained, unless the edge carried an end as well.
+	if n < len(p) && !c.hangup {
+		c.readable = false
+	}
+	return n
 }
 
 // inputRoom returns where the next bytes go: the loop's own buffer, with what the

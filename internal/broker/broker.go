@@ -10,6 +10,7 @@ import (
 	"gnatsd-ev/internal/config"
 	"gnatsd-ev/internal/logging"
 	"gnatsd-ev/internal/proto"
+	"gnatsd-ev/internal/transport"
 	"gnatsd-ev/loop"
 )
 
@@ -54,6 +55,7 @@ type Broker struct {
 	farewell *proto.Greeting // says that this server is a lame duck
 	facts    Facts
 	budget   loop.Budget
+	tls      *transport.Acceptor // nil when clients speak in the clear
 	// greetingMax bounds an INFO line: names in it may be of any length.
 	greetingMax int
 
@@ -93,6 +95,13 @@ func standing(k loop.Kernel, o *config.Options) footing {
 func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	place := f.place
 	b := &Broker{options: o, footing: f, log: log, global: newAccount(proto.GlobalAccount, place.loops, f.matchCache), budget: budgetOf(o)}
+	if o.TLS.On() {
+		c, err := o.TLS.Load()
+		if err != nil {
+			return nil, err
+		}
+		b.tls = transport.NewAcceptor(c, transport.NewGate(helperThreads))
+	}
 	group, err := loop.NewGroup(loop.Config{
 		Kernel: f.kernel, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
 		HeldMax: f.heldMax, Budget: b.budget,
@@ -139,6 +148,7 @@ func (b *Broker) info(id Identity) proto.Info {
 	return proto.Info{
 		ServerID: id.ID, ServerName: id.Name, Version: proto.VersionLevel, Proto: proto.ProtoLevel,
 		GitCommit: id.GitCommit, GoVersion: runtime.Version(), Host: host, Port: port, Headers: true,
+		TLSRequired: b.options.TLS.On(), TLSVerify: b.options.TLS.Verify,
 		MaxPayload: b.options.MaxPayload, GnatsdEv: id.Version,
 	}
 }
@@ -176,6 +186,9 @@ func (b *Broker) BatchError() error { return b.group.BatchError() }
 // as the deadline allows, and closes. It returns when all loops have ended.
 func (b *Broker) Shutdown(deadline time.Duration) {
 	b.group.Stop(int64(deadline))
+	if b.tls != nil {
+		b.tls.Wait()
+	}
 	if b.unwatch != nil {
 		b.unwatch()
 	}

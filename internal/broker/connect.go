@@ -126,6 +126,10 @@ func (s *Session) wakeForFirstPing() {
 func (s *Session) Tick(now int64) {
 	sh := s.shard
 	invariant.Reached("tick", s)
+	if s.has(handshaking) {
+		s.handshakeTimedOut()
+		return
+	}
 	sh.log.Debugf("%s - Client Ping Timer", s)
 	every := int64(sh.broker.options.PingInterval)
 	// A peer that is not read because others are slow is not stale.

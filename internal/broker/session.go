@@ -46,6 +46,7 @@ const (
 	connected     // CONNECT was received
 	firstPongSent // and a PING answered since
 	counted       // among the broker's connections
+	handshaking   // its TLS handshake is not over
 )
 
 func (s *Session) has(t traits) bool { return s.traits&t != 0 }
@@ -139,6 +140,10 @@ func (s *Session) Opened() {
 		return
 	}
 	s.set(counted, true)
+	if sh.broker.tls != nil {
+		s.secure()
+		return
+	}
 	s.awaitConnect()
 }
 
@@ -154,6 +159,10 @@ func (s *Session) awaitConnect() {
 func (s *Session) Ended(err error) {
 	invariant.Reached("end", s)
 	if s.reason != proto.StillOpen {
+		return
+	}
+	if s.has(handshaking) {
+		s.handshakeEnded(err)
 		return
 	}
 	switch {
@@ -174,6 +183,9 @@ const teardownSlice = 2000
 // Teardown takes back the session's subscriptions, as many as the turn's slice has left.
 func (s *Session) Teardown() bool {
 	sh := s.shard
+	if s.has(handshaking) {
+		s.securing().Abort()
+	}
 	for ; sh.tornDown < teardownSlice; sh.tornDown++ {
 		sub := s.subs.last()
 		if sub == nil {

@@ -15,6 +15,7 @@ const (
 	ShowVersion               // print the version and exit
 	ShowHelp                  // print Help and exit
 	SendSignal                // send Options.Signal to a broker that runs, and exit
+	ShowTLSHelp               // print HelpTLS and exit
 )
 
 // The exit codes for errors of ParseFlags.
@@ -41,8 +42,11 @@ func ExitCode(err error) int {
 type draft struct {
 	*Options
 	help, version bool
+	helpTLS       bool
 	bindGiven     bool // -a or -p was given
 	refused       []string
+	tls           choice // --tls
+	tlsGiven      bool   // any other flag of TLS
 
 	// Flags that set several options; they count after all others, in this
 	// order, as in nats-server.
@@ -89,6 +93,9 @@ func ParseFlags(args []string) (*Options, Action, error) {
 		return nil, Serve, errors.New(strings.Join(d.refused, "\n"))
 	}
 	d.settle()
+	if err := d.settleTLS(); err != nil {
+		return nil, Serve, err
+	}
 	if err := d.Check(); err != nil {
 		return nil, Serve, err
 	}
@@ -165,6 +172,8 @@ func (d *draft) action(rest []string) (Action, error) {
 		return ShowHelp, nil
 	case len(rest) == 0 && d.Signal != nil:
 		return SendSignal, nil
+	case d.helpTLS:
+		return ShowTLSHelp, nil
 	case len(rest) == 0:
 		return Serve, nil
 	}

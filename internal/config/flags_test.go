@@ -145,7 +145,7 @@ func TestErrors(t *testing.T) {
 		{"--listen 5", 2, "host:port is wanted"}, {"--listen a:x", 2, "host:port is wanted"}, {"--listen a:65536", 2, "wanted"},
 		{"-m x", 2, `-m "x": a whole number is wanted`}, {"-m", 2, "-m needs a value: -m <port>"}, {"--http_port 65536", 1, "allowed is 1 to 65535"},
 		{"-m 4222", 1, "the address 0.0.0.0:4222 is given twice"}, {"-m 8222 --listen 0.0.0.0:8222 -p 5", 1, "is given twice"},
-		{"--https_port 8223", 1, "--https_port: TLS is not supported yet"},
+		{"--https_port 8223", 1, "--https_port: TLS is not supported for monitoring yet"},
 		{"--listen a:5 --listen a:5", 1, "the address a:5 is given twice"},
 		{"--max_connections many", 2, `--max_connections "many": a number with an optional suffix`},
 		{"--max_connections -2", 1, "allowed is 1 to"}, {"--max_connections 9g", 1, "allowed is 1 to"},
@@ -194,8 +194,8 @@ func TestErrors(t *testing.T) {
 // Every flag of nats-server that we do not honour must be refused with exit
 // code 1, and must never show a password.
 func TestRefused(t *testing.T) {
-	for _, name := range strings.Fields(`-c= --config= -t -ms= --https_port= --user= --pass= --auth= --tls --tlsverify --tlscert= --tlskey= --tlscacert=
-		--help_tls -js --jetstream -sd= --store_dir= --routes= --cluster= --cluster_listen= --cluster_name=
+	for _, name := range strings.Fields(`-c= --config= -t -ms= --https_port= --user= --pass= --auth=
+		-js --jetstream -sd= --store_dir= --routes= --cluster= --cluster_listen= --cluster_name=
 		--cluster_advertise= --no_advertise --connect_retries=`) {
 		name, valued := strings.CutSuffix(name, "=")
 		forms := [][]string{{name}, {name + "=false"}}

@@ -102,23 +102,25 @@ type Options struct {
 
 	LameDuckDuration    time.Duration // over which clients are sent away
 	LameDuckGracePeriod time.Duration // of it, between the notice and the first close
+
+	TLS TLS // of client connections
 }
 
 // Default returns the options of a broker started without flags.
 func Default() *Options {
 	return &Options{
-		Host:           DefaultHost,
-		Port:           DefaultPort,
-		Pin:            Auto,
-		IOUring:        Auto,
-		Logtime:        true,
-		MaxPayload:     DefaultMaxPayload,
-		MaxPending:     DefaultMaxPending,
-		MaxControlLine: DefaultMaxControlLine,
-		WriteDeadline:  DefaultWriteDeadline,
-		PingInterval:   DefaultPingInterval,
-		PingMax:        DefaultPingMax,
-
+		Host:                DefaultHost,
+		Port:                DefaultPort,
+		Pin:                 Auto,
+		IOUring:             Auto,
+		Logtime:             true,
+		MaxPayload:          DefaultMaxPayload,
+		MaxPending:          DefaultMaxPending,
+		MaxControlLine:      DefaultMaxControlLine,
+		WriteDeadline:       DefaultWriteDeadline,
+		PingInterval:        DefaultPingInterval,
+		PingMax:             DefaultPingMax,
+		TLS:                 TLS{Timeout: DefaultTLSTimeout},
 		LameDuckDuration:    DefaultLameDuckDuration,
 		LameDuckGracePeriod: DefaultLameDuckGracePeriod,
 	}

@@ -24,6 +24,7 @@ var groups = []group{
 	{"Server Options", serverFlags},
 	{"Limits", limitFlags},
 	{"Logging Options", loggingFlags},
+	{"TLS Options", tlsFlags},
 	{"Profiling Options", profilingFlags},
 	{"Common Options", commonFlags},
 }

@@ -77,6 +77,9 @@ func Run(args []string, stdout, stderr io.Writer) int {
 			return 1
 		}
 		return 0
+	case action == config.ShowTLSHelp:
+		fmt.Fprint(stdout, config.HelpTLS())
+		return 0
 	}
 	log, err := logging.New(logging.Options{
 		File: options.LogFile, SizeLimit: options.LogSizeLimit, FilesMax: options.LogMaxNum,
@@ -158,6 +161,9 @@ func (s *server) start() bool {
 	}
 	for i, a := range facts.Listeners {
 		s.log.Infof("Listening for client connections on %s", s.listening(i, a))
+	}
+	if s.options.TLS.On() {
+		s.log.Infof("TLS required for client connections")
 	}
 	if s.monitor != nil {
 		s.monitor.Serve()
