@@ -1,0 +1,151 @@
+package transport
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// authority signs the certificates of these tests.
+var authority = sync.OnceValue(func() *signer { return newSigner(nil, "authority") })
+
+// signer is a certificate and its key.
+type signer struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// newSigner makes a certificate, signed by another or by itself.
+func newSigner(by *signer, name string) *signer {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		DNSNames: []string{name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	parent, with := c, key
+	if by == nil {
+		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature
+	} else {
+		parent, with = by.cert, by.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, with)
+	if err != nil {
+		panic(err)
+	}
+	if c, err = x509.ParseCertificate(der); err != nil {
+		panic(err)
+	}
+	return &signer{c, key}
+}
+
+func (s *signer) pair() tls.Certificate {
+	return tls.Certificate{Certificate: [][]byte{s.cert.Raw}, PrivateKey: s.key, Leaf: s.cert}
+}
+
+func pool() *x509.CertPool {
+	p := x509.NewCertPool()
+	p.AddCert(authority().cert)
+	return p
+}
+
+var serverPair = sync.OnceValue(func() tls.Certificate { return newSigner(authority(), "server").pair() })
+
+// serverConfig is a server's; verify asks for certificates of clients.
+func serverConfig(verify bool) *tls.Config {
+	c := &tls.Config{Certificates: []tls.Certificate{serverPair()}, ClientCAs: pool()}
+	if verify {
+		c.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return c
+}
+
+// clientConfig is a client's, of the given version at most.
+func clientConfig(version uint16) *tls.Config {
+	return &tls.Config{RootCAs: pool(), ServerName: "server", MaxVersion: version}
+}
+
+// link is a TLS under test and its peer, Go's client over a pipe. The test carries every byte between
+// them.
+type link struct {
+	t        testing.TB
+	acceptor *Acceptor
+	tls      *TLS
+	back     chan struct{} // a token each time the handshake gives the connection back
+	client   *tls.Conn
+	wire     net.Conn // the other end of the client's
+	toServer chan []byte
+	got      []byte // plain text the server's side has read
+	dst      []byte // what it reads into
+	over     bool
+	err      error
+}
+
+// newLink begins a connection. The client's handshake runs at once, on a goroutine that ends with the pipe.
+func newLink(t testing.TB, a *Acceptor, config *tls.Config) *link {
+	l, end := openLink(t, a, config)
+	t.Cleanup(end)
+	return l
+}
+
+func openLink(t testing.TB, a *Acceptor, config *tls.Config) (l *link, end func()) {
+	near, far := net.Pipe()
+	l = &link{t: t, acceptor: a, back: make(chan struct{}, 1), wire: far, client: tls.Client(near, config),
+		toServer: make(chan []byte, 1<<16), dst: make([]byte, 64<<10)}
+	l.tls = a.Accept(func() { l.back <- struct{}{} })
+	go func() { // ends with the pipe
+		defer close(l.toServer)
+		for {
+			b := make([]byte, 32<<10)
+			n, err := far.Read(b)
+			if err != nil {
+				return
+			}
+			l.toServer <- b[:n]
+		}
+	}()
+	return l, func() {
+		l.tls.Abort()
+		near.Close()
+		far.Close()
+	}
+}
+
+// feed gives the server's side bytes from the wire.
+func (l *link) feed(in []byte) error {
+	for first := true; ; first = false {
+		if !first {
+			in = nil
+		}
+		n, more, err := l.tls.Open(l.dst, in)
+		l.got = append(l.got, l.dst[:n]...)
+		if l.tls.Away() {
+			<-l.back
+			if l.over, l.err = l.tls.Taken(); l.over && l.err == nil {
+				more = true
+			}
+		}
+		l.toClient(l.tls.Answer(nil))
+		if err != nil || l.err != nil || !more {
+			return err
+		}
+	}
+}
+
+func (l *link) toClient(b []byte) {
+	if len(b) > 0 {
+		l.wire.Write(b) // fails only if the client has gone, which the test sees there
+	}
+}
