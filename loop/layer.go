@@ -103,7 +103,10 @@ func (l *Loop) readThrough(c *Conn) {
 		}
 	}
 	l.lookAgain()
-	for more := true; more && c.state == stateOpen && !c.parked && !c.ready; in = nil {
+	if c.state != stateOpen { // something in the mailbox closed it
+		return
+	}
+	for more := true; more; in = nil { // once at least: something in the mailbox may have parked it
 		buf, kept := l.inputRoom(c)
 		was := l.alone()
 		n, again, err := v.layer.Open(buf[kept:], in)
@@ -119,6 +122,9 @@ func (l *Loop) readThrough(c *Conn) {
 		l.answer(c)
 		if n > 0 {
 			l.handle(c, buf[:kept+n], buf)
+		}
+		if c.state != stateOpen || c.parked || c.ready {
+			break
 		}
 	}
 	c.readable = c.readable || v.more

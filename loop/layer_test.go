@@ -314,6 +314,24 @@ func TestLayerParkedWithInputInside(t *testing.T) {
 	s.end()
 }
 
+// Mail that comes between the read and its bytes may park the connection: the bytes are not lost.
+func TestLayerParkedBehindTheRead(t *testing.T) {
+	s := newStage(t, Config{})
+	a, _ := s.sealed()
+	a.socket.arrive(frame(nil, []byte("1\n")))
+	s.l.Do(func(l *Loop) { l.Park(a.conn, 0) })
+	s.settle()
+	a.socket.arrive(frame(nil, []byte("2\n")))
+	s.settle()
+	s.l.Unpark(a.conn)
+	s.settle()
+	if string(a.got) != "1\n2\n" {
+		t.Errorf("the owner got %q", a.got)
+	}
+	a.check(false)
+	s.end()
+}
+
 // Input of which the layer makes nothing ends the connection; the peer gets the layer's own last word,
 // and nothing of what the owner sent.
 func TestLayerThatUnderstandsNoMore(t *testing.T) {

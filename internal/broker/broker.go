@@ -55,6 +55,7 @@ type Broker struct {
 	farewell *proto.Greeting // says that this server is a lame duck
 	facts    Facts
 	budget   loop.Budget
+	gate     transport.Gate      // for what computes long beside the loops
 	tls      *transport.Acceptor // nil when clients speak in the clear
 	// greetingMax bounds an INFO line: names in it may be of any length.
 	greetingMax int
@@ -94,13 +95,14 @@ func standing(k loop.Kernel, o *config.Options) footing {
 // newOver is New on a footing of the caller's.
 func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	place := f.place
-	b := &Broker{options: o, footing: f, log: log, global: newAccount(proto.GlobalAccount, place.loops, f.matchCache), budget: budgetOf(o)}
+	b := &Broker{options: o, footing: f, log: log, global: newAccount(proto.GlobalAccount, place.loops, f.matchCache), budget: budgetOf(o),
+		gate: transport.NewGate(helperThreads)}
 	if o.TLS.On() {
 		c, err := o.TLS.Load()
 		if err != nil {
 			return nil, err
 		}
-		b.tls = transport.NewAcceptor(c, transport.NewGate(helperThreads))
+		b.tls = transport.NewAcceptor(c, b.gate)
 	}
 	group, err := loop.NewGroup(loop.Config{
 		Kernel: f.kernel, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),

@@ -40,8 +40,9 @@ var rooms = map[string][]string{
 	"bench": {"internal/proto", "loop"},
 
 	// Tools of tests; nothing the program runs imports them.
-	"internal/transcript": {"internal/proto"},
-	"internal/lint":       {},
+	"internal/transcript":  {"internal/proto"},
+	"internal/certificate": {},
+	"internal/lint":        {},
 
 	"internal": {}, // only its doc.go
 }

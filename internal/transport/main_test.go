@@ -1,71 +1,22 @@
 package transport
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"math/big"
 	"net"
 	"sync"
 	"testing"
-	"time"
+
+	"gnatsd-ev/internal/certificate"
 )
 
-// authority signs the certificates of these tests.
-var authority = sync.OnceValue(func() *signer { return newSigner(nil, "authority") })
-
-// signer is a certificate and its key.
-type signer struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-// newSigner makes a certificate, signed by another or by itself.
-func newSigner(by *signer, name string) *signer {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	parent, with := c, key
-	if by == nil {
-		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature
-	} else {
-		parent, with = by.cert, by.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, with)
-	if err != nil {
-		panic(err)
-	}
-	if c, err = x509.ParseCertificate(der); err != nil {
-		panic(err)
-	}
-	return &signer{c, key}
-}
-
-func (s *signer) pair() tls.Certificate {
-	return tls.Certificate{Certificate: [][]byte{s.cert.Raw}, PrivateKey: s.key, Leaf: s.cert}
-}
-
-func pool() *x509.CertPool {
-	p := x509.NewCertPool()
-	p.AddCert(authority().cert)
-	return p
-}
-
-var serverPair = sync.OnceValue(func() tls.Certificate { return newSigner(authority(), "server").pair() })
+var (
+	authority  = sync.OnceValue(func() *certificate.Authority { return certificate.NewAuthority("authority") })
+	serverPair = sync.OnceValue(func() tls.Certificate { return authority().Issue("server") })
+)
 
 // serverConfig is a server's; verify asks for certificates of clients.
 func serverConfig(verify bool) *tls.Config {
-	c := &tls.Config{Certificates: []tls.Certificate{serverPair()}, ClientCAs: pool()}
+	c := &tls.Config{Certificates: []tls.Certificate{serverPair()}, ClientCAs: authority().Pool()}
 	if verify {
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}
@@ -74,7 +25,7 @@ func serverConfig(verify bool) *tls.Config {
 
 // clientConfig is a client's, of the given version at most.
 func clientConfig(version uint16) *tls.Config {
-	return &tls.Config{RootCAs: pool(), ServerName: "server", MaxVersion: version}
+	return &tls.Config{RootCAs: authority().Pool(), ServerName: "server", MaxVersion: version}
 }
 
 // link is a TLS under test and its peer, Go's client over a pipe. The test carries every byte between

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"gnatsd-ev/internal/certificate"
 )
 
 var versions = []uint16{tls.VersionTLS12, tls.VersionTLS13}
@@ -168,8 +170,8 @@ func TestManyRecordsInOneRead(t *testing.T) {
 }
 
 func TestClientCertificates(t *testing.T) {
-	stranger := newSigner(nil, "stranger").pair()
-	known := newSigner(authority(), "known").pair()
+	stranger := certificate.NewAuthority("stranger").Issue("stranger")
+	known := authority().Issue("known")
 	for _, c := range []struct {
 		name string
 		cert []tls.Certificate
@@ -362,7 +364,7 @@ func BenchmarkIdle(b *testing.B) {
 			const count = 300
 			a := newAcceptor(verify)
 			config := clientConfig(0)
-			config.Certificates = []tls.Certificate{newSigner(authority(), "client").pair()}
+			config.Certificates = []tls.Certificate{authority().Issue("client")}
 			for b.Loop() {
 				var keep []*TLS
 				before := heap()
