@@ -109,18 +109,19 @@ type Options struct {
 // Default returns the options of a broker started without flags.
 func Default() *Options {
 	return &Options{
-		Host:                DefaultHost,
-		Port:                DefaultPort,
-		Pin:                 Auto,
-		IOUring:             Auto,
-		Logtime:             true,
-		MaxPayload:          DefaultMaxPayload,
-		MaxPending:          DefaultMaxPending,
-		MaxControlLine:      DefaultMaxControlLine,
-		WriteDeadline:       DefaultWriteDeadline,
-		PingInterval:        DefaultPingInterval,
-		PingMax:             DefaultPingMax,
-		TLS:                 TLS{Timeout: DefaultTLSTimeout},
+		Host:           DefaultHost,
+		Port:           DefaultPort,
+		Pin:            Auto,
+		IOUring:        Auto,
+		Logtime:        true,
+		MaxPayload:     DefaultMaxPayload,
+		MaxPending:     DefaultMaxPending,
+		MaxControlLine: DefaultMaxControlLine,
+		WriteDeadline:  DefaultWriteDeadline,
+		PingInterval:   DefaultPingInterval,
+		PingMax:        DefaultPingMax,
+		TLS:            TLS{Timeout: DefaultTLSTimeout},
+
 		LameDuckDuration:    DefaultLameDuckDuration,
 		LameDuckGracePeriod: DefaultLameDuckGracePeriod,
 	}

@@ -293,7 +293,8 @@ func TestCommandLine(t *testing.T) {
 		{"--help", 0, "Usage: gnatsd-ev [options]\n", ""},
 		{"--prot 1", 2, "", "gnatsd-ev: unknown flag \"--prot\"; did you mean --port?"},
 		{"-p x", 2, "", "gnatsd-ev: -p \"x\": a whole number is wanted"},
-		{"--tls --tlscert a --tlskey b", 1, "", "gnatsd-ev: --tls: TLS is not supported yet"},
+		{"--tls --tlscert a --tlskey b", 1, "", "gnatsd-ev: error parsing X509 certificate/key pair: open a: no such file"},
+		{"--help_tls", 0, "TLS is asked for with flags", ""},
 		{"--auth s3cr3t", 1, "", "gnatsd-ev: --auth: authentication is not supported yet"},
 		{"bogus", 1, "", "gnatsd-ev: unrecognized command: \"bogus\""},
 	} {
