@@ -85,7 +85,7 @@ func Start(binary, dir string, s Setting) (*Process, error) {
 		line = append(line, "--loops", strconv.Itoa(s.Loops))
 	}
 	for name, value := range s.Options {
-		line = append(line, "--"+name, value)
+		line = append(line, "--"+name+"="+value) // so that booleans take it as well
 	}
 	line = append(line, s.Flags...)
 	p := &Process{cmd: exec.Command(line[0], line[1:]...), exited: make(chan struct{}), output: &lockedBuffer{}}

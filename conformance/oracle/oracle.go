@@ -29,6 +29,9 @@ func Start(options transcript.Options, port int) (*Server, error) {
 			return nil, fmt.Errorf("option %s: %w", name, err)
 		}
 	}
+	if err := secure(opts); err != nil {
+		return nil, err
+	}
 	inner, err := server.NewServer(opts)
 	if err != nil {
 		return nil, fmt.Errorf("making a nats-server: %w", err)
@@ -48,6 +51,18 @@ func set(opts *server.Options, name, value string) (err error) {
 		return err
 	case "write_deadline":
 		opts.WriteDeadline, err = time.ParseDuration(value)
+		return err
+	case "tlscert":
+		opts.TLSCert = value
+		return nil
+	case "tlskey":
+		opts.TLSKey = value
+		return nil
+	case "tlscacert":
+		opts.TLSCaCert = value
+		return nil
+	case "tlsverify":
+		opts.TLSVerify, err = strconv.ParseBool(value)
 		return err
 	}
 	n, err := strconv.Atoi(value)
@@ -71,6 +86,18 @@ func set(opts *server.Options, name, value string) (err error) {
 	default:
 		return fmt.Errorf("unknown to the oracle")
 	}
+	return err
+}
+
+// secure makes clients speak TLS if there is a certificate, as the flags of nats-server do.
+func secure(opts *server.Options) (err error) {
+	if opts.TLSCert == "" {
+		return nil
+	}
+	opts.TLS, opts.TLSTimeout = true, server.TLS_TIMEOUT.Seconds()
+	opts.TLSConfig, err = server.GenTLSConfig(&server.TLSConfigOpts{
+		CertFile: opts.TLSCert, KeyFile: opts.TLSKey, CaFile: opts.TLSCaCert, Verify: opts.TLSVerify,
+	})
 	return err
 }
 
