@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -427,5 +428,61 @@ func TestHandshakeLog(t *testing.T) {
 			}
 			return false
 		}, func() any { return out.String() })
+	}
+}
+
+// BenchmarkIdleUnderTLS tells what an idle connection takes of the heap: session, TLS, and in "half open" the
+// goroutine of a handshake whose client has said its first word and no other. What the test keeps of its own end, a
+// socket, is in it.
+func BenchmarkIdleUnderTLS(b *testing.B) {
+	const count = 300
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapInuse + m.StackInuse)
+	}
+	for name, open := range map[string]func(*rig) net.Conn{
+		"ready": func(r *rig) net.Conn {
+			c, err := r.dialTLS(clientTLS())
+			if err != nil {
+				b.Fatal(err)
+			}
+			io.WriteString(c, quiet+"\r\nSUB idle 1\r\nPING\r\n")
+			for all := []byte(nil); !bytes.Contains(all, []byte("PONG\r\n")); {
+				p := make([]byte, 4096)
+				n, err := c.Read(p)
+				if err != nil {
+					b.Fatal(err)
+				}
+				all = append(all, p[:n]...)
+			}
+			return c.NetConn()
+		},
+		"half open": func(r *rig) net.Conn {
+			c, _, err := r.knock()
+			if err != nil {
+				b.Fatal(err)
+			}
+			tls.Client(&firstFlight{Conn: c}, clientTLS()).Handshake()
+			return c
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				r := start(b, 1, withTLS(b), func(o *config.Options) { o.TLS.Timeout = time.Minute })
+				var kept []net.Conn
+				before := heap()
+				for range count {
+					kept = append(kept, open(r))
+				}
+				b.ReportMetric(float64(heap()-before)/count, "B/connection")
+				for _, c := range kept {
+					c.Close()
+				}
+				r.Shutdown(0)
+			}
+		})
 	}
 }
