@@ -70,7 +70,7 @@ func (l *Loop) lastWordWritten(c *Conn) {
 		return
 	}
 	c.state = stateLinger
-	c.lingerLeft = lingerBytes
+	c.blockedMark = lingerBytes
 	c.due = l.now + lingerTime // the owner wants no Tick any more
 	l.schedule(c, c.due)
 	l.linger(c)
@@ -78,8 +78,8 @@ func (l *Loop) lastWordWritten(c *Conn) {
 
 // linger throws away input until the peer closes as well.
 func (l *Loop) linger(c *Conn) {
-	for c.lingerLeft > 0 {
-		n, err := l.kernel.Read(int(c.fd), l.readBuffer[:c.lingerLeft])
+	for c.blockedMark > 0 {
+		n, err := l.kernel.Read(int(c.fd), l.readBuffer[:c.blockedMark])
 		if again(err) {
 			return
 		}
@@ -89,7 +89,7 @@ func (l *Loop) linger(c *Conn) {
 		if n == 0 || err != nil {
 			break
 		}
-		c.lingerLeft -= int32(n)
+		c.blockedMark -= uint64(n)
 	}
 	l.Kill(c)
 }

@@ -27,13 +27,15 @@ type Conn struct {
 	ready    bool // kept input can be handled without another read
 	torn     bool // Teardown is done
 	guarded  bool // nobody knows yet who it is; see Guard
-	in       *input
+
+	slowIndex int32 // place in the loop's list of blocked connections plus one
+	in        *input
 
 	// Output accounting.
 	written     uint64 // bytes the socket took since the connection opened
 	progressAt  int64  // when the socket last took bytes
 	blockedAt   int64  // when the socket first refused bytes of the present backlog
-	blockedMark uint64 // written must reach this for that backlog to be gone
+	blockedMark uint64 // written must reach this for that backlog to be gone; lingering, what is still read and thrown away
 
 	// Time.
 	due        int64 // when the owner wants Tick, 0 when never
@@ -41,10 +43,8 @@ type Conn struct {
 	scheduled  int64 // when the wheel will look at this connection, 0 when it is not on it
 	prev, next *Conn // neighbours in a slot of the wheel
 
-	slowIndex  int32 // place in the loop's list of blocked connections plus one
-	lingerLeft int32 // bytes still read and thrown away after ShutdownWrite
-	peer       Peer
-	via        *layered // nil when the owner's bytes are the socket's
+	peer Peer
+	via  *layered // nil when the owner's bytes are the socket's
 }
 
 // A Peer is the owner's side of a connection. All methods run on the home loop.
