@@ -152,3 +152,17 @@ func TestTLSInfoAndClientsWithout(t *testing.T) {
 		})
 	}
 }
+
+// What /varz says of TLS, beside nats-server.
+func TestTLSVarz(t *testing.T) {
+	v := vouch(t)
+	o := v.options(true)
+	o["http_port"] = "-1"
+	theirs := varz(t, brokers[0].start(t, o, 0))
+	ours := varz(t, brokers[1].start(t, o, 0))
+	for _, name := range []string{"tls_required", "tls_verify", "tls_timeout", "tls_cert_not_after"} {
+		if ours[name] == nil || ours[name] != theirs[name] {
+			t.Errorf("%s is %v, nats-server's %v", name, ours[name], theirs[name])
+		}
+	}
+}

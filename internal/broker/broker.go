@@ -29,6 +29,7 @@ type Facts struct {
 	Pinning        string // to which processors loops are bound, or why they are not
 	Listeners      []net.Addr
 	MaxConnections int
+	CertNotAfter   time.Time // when the server's certificate ends; zero without TLS
 }
 
 // A ListenError says which address could not be bound, and why.
@@ -97,12 +98,14 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 	place := f.place
 	b := &Broker{options: o, footing: f, log: log, global: newAccount(proto.GlobalAccount, place.loops, f.matchCache), budget: budgetOf(o),
 		gate: transport.NewGate(helperThreads)}
+	var notAfter time.Time
 	if o.TLS.On() {
 		c, err := o.TLS.Load()
 		if err != nil {
 			return nil, err
 		}
 		b.tls = transport.NewAcceptor(c, b.gate)
+		notAfter = c.Certificates[0].Leaf.NotAfter
 	}
 	group, err := loop.NewGroup(loop.Config{
 		Kernel: f.kernel, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
@@ -117,7 +120,7 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 		return nil, err
 	}
 	b.group = group
-	b.facts = Facts{Loops: place.loops, Poller: loop.PollerName, Pinning: place.text, MaxConnections: o.MaxConnections}
+	b.facts = Facts{Loops: place.loops, Poller: loop.PollerName, Pinning: place.text, MaxConnections: o.MaxConnections, CertNotAfter: notAfter}
 	for _, addr := range o.Addresses() {
 		bound, err := group.Listen(addr, nil)
 		if err != nil {

@@ -24,6 +24,8 @@ type varz struct {
 	Go             string            `json:"go"`
 	Host           string            `json:"host"`
 	Port           int               `json:"port"`
+	TLSRequired    bool              `json:"tls_required,omitempty"`
+	TLSVerify      bool              `json:"tls_verify,omitempty"`
 	MaxConnections int               `json:"max_connections"`
 	MaxSubs        int               `json:"max_subscriptions,omitempty"`
 	PingInterval   time.Duration     `json:"ping_interval"`
@@ -35,6 +37,7 @@ type varz struct {
 	MaxControlLine int32             `json:"max_control_line"`
 	MaxPayload     int               `json:"max_payload"`
 	MaxPending     int64             `json:"max_pending"`
+	TLSTimeout     float64           `json:"tls_timeout"` // seconds
 	WriteDeadline  time.Duration     `json:"write_deadline"`
 	Start          time.Time         `json:"start"`
 	Now            time.Time         `json:"now"`
@@ -66,6 +69,7 @@ type varz struct {
 	ConfigDigest   string            `json:"config_digest"`
 	SlowByRole     byRole            `json:"slow_consumer_stats"`
 	StaleByRole    byRole            `json:"stale_connection_stats"`
+	CertNotAfter   time.Time         `json:"tls_cert_not_after,omitzero"`
 
 	// Ours.
 	GnatsdEv  string     `json:"gnatsd_ev"` // our version, as in INFO
@@ -148,6 +152,7 @@ func (m *Monitor) configured() *varz {
 		GitCommit: id.GitCommit, Go: runtime.Version(), Host: o.Host, Port: f.Port(),
 		MaxConnections: f.MaxConnections, MaxSubs: o.MaxSubscriptions, PingInterval: o.PingInterval, PingMax: o.PingMax,
 		HTTPHost: o.Host, HTTPPort: m.port, MaxControlLine: o.MaxControlLine, MaxPayload: int(o.MaxPayload),
+		TLSRequired: o.TLS.On(), TLSVerify: o.TLS.Verify, TLSTimeout: o.TLS.Timeout.Seconds(), CertNotAfter: f.CertNotAfter,
 		MaxPending: o.MaxPending, WriteDeadline: o.WriteDeadline,
 		Start: m.config.Start.UTC(), ConfigLoadTime: m.config.Start.UTC(),
 		Cores: runtime.NumCPU(), MaxProcs: runtime.GOMAXPROCS(0), GnatsdEv: id.Version,
