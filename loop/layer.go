@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"errors"
 	"io"
 
 	"gnatsd-ev/internal/invariant"
@@ -36,6 +37,12 @@ const (
 	// large record it had already, hardly ever takes more room than a visit has.
 	rawRead = readSize - 17<<10
 )
+
+// answersMax is how many bytes of a layer's own may wait: a peer that asks on and on and reads no answer must not
+// make us keep them all.
+const answersMax = 16 << 10
+
+var errAnswers = errors.New("answers of the layer are not read")
 
 // layered is what a connection has whose bytes go through a layer.
 type layered struct {
@@ -119,7 +126,10 @@ func (l *Loop) readThrough(c *Conn) {
 			return
 		}
 		v.more, more = again, again
-		l.answer(c)
+		if l.answer(c); v.extra > answersMax {
+			l.fail(c, errAnswers)
+			return
+		}
 		if n > 0 {
 			l.handle(c, buf[:kept+n], buf)
 		}

@@ -364,6 +364,27 @@ func TestLayerThatUnderstandsNoMoreOfASlowReader(t *testing.T) {
 	s.end()
 }
 
+// A peer that asks the layer itself on and on, and reads nothing, is cut.
+func TestLayerWhoseAnswersNobodyReads(t *testing.T) {
+	s := newStage(t, Config{})
+	a, _ := s.sealed()
+	a.socket.room = 0
+	for sent := 0; a.closed == 0; sent++ {
+		if sent > answersMax {
+			t.Fatal("never cut")
+		}
+		a.socket.arrive(frame(nil, []byte("k")))
+		s.settle()
+		if a.closed == 0 && cap(a.conn.via.out) > 4*answersMax {
+			t.Fatalf("%d bytes are kept", cap(a.conn.via.out))
+		}
+	}
+	if a.ended != 1 || a.endErr == nil {
+		t.Errorf("ended %d times with %v", a.ended, a.endErr)
+	}
+	s.end()
+}
+
 // The peer's orderly end: what is owed is written, then our own farewell.
 func TestLayerOrderlyEnd(t *testing.T) {
 	s := newStage(t, Config{})

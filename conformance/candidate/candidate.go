@@ -147,7 +147,7 @@ func (p *Process) readPorts(path, base string) error {
 	if p.Pid, err = strconv.Atoi(strings.TrimPrefix(name, base+"_")); err != nil {
 		return err
 	}
-	p.address = strings.TrimPrefix(ports.Nats[0], "nats://")
+	_, p.address, _ = strings.Cut(ports.Nats[0], "://")
 	if len(ports.Monitoring) > 0 {
 		p.monitor = strings.TrimPrefix(ports.Monitoring[0], "http://")
 	}

@@ -240,8 +240,12 @@ func (s *server) writePorts(f broker.Facts) error {
 		return nil
 	}
 	var p ports
+	scheme := "nats"
+	if s.options.TLS.On() {
+		scheme = "tls"
+	}
 	for _, a := range f.Listeners {
-		p.Nats = append(p.Nats, urls("nats", a)...)
+		p.Nats = append(p.Nats, urls(scheme, a)...)
 	}
 	if s.monitor != nil {
 		p.Monitoring = urls("http", s.monitor.Addr())

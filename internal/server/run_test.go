@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gnatsd-ev/internal/certificate"
 )
 
 // childMark makes the test binary run as the program.
@@ -280,6 +282,20 @@ func TestFailedStarts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A broker with TLS says so in its log and in its ports file, as nats-server does.
+func TestStartWithTLS(t *testing.T) {
+	f := certificate.NewAuthority("authority").Write(t.TempDir(), "server")
+	c := start(t, "", nil, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", "DIR", "--tlscert", f.Cert, "--tlskey", f.Key)
+	c.logged("stderr", "Server is ready")
+	inOrder(t, c.read("stderr"), `\[INF\] Listening for client connections on .*`, `\[INF\] TLS required for client connections`, `\[INF\] Server is ready`)
+	var p ports
+	if err := json.Unmarshal([]byte(c.read(portsName(c))), &p); err != nil || len(p.Nats) != 1 || !strings.HasPrefix(p.Nats[0], "tls://127.0.0.1:") {
+		t.Errorf("the ports file holds %q: %v", p.Nats, err)
+	}
+	c.signal(syscall.SIGTERM)
+	c.exits(0)
 }
 
 func TestCommandLine(t *testing.T) {

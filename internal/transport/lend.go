@@ -55,6 +55,13 @@ func (t *TLS) borrow() {
 	*raw = *bytes.NewBuffer(append(t.lent[:0], raw.Bytes()...))
 }
 
+// drained reports whether there is nothing left to read, as far as one can see: another read would only say that
+// it blocks.
+func (t *TLS) drained() bool {
+	return lendable && len(t.pipe.in) == 0 && field[bytes.Buffer](t.conn, found.raw).Len() == 0 &&
+		field[bytes.Reader](t.conn, found.input).Len() == 0
+}
+
 // giveBack takes it away again after a read that found no more input. What there is of a record stays, in
 // memory of its own size.
 func (t *TLS) giveBack() {

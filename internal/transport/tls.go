@@ -41,8 +41,8 @@ func (t *TLS) Open(dst, in []byte) (n int, more bool, err error) {
 		case err == nil && n == len(dst):
 			t.pipe.in = bytes.Clone(t.pipe.in)
 			return n, true, nil
-		case err == nil:
-		case blocks(err):
+		case err == nil && !t.drained():
+		case err == nil || blocks(err):
 			t.pipe.in = nil
 			t.giveBack()
 			return n, false, nil

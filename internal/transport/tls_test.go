@@ -357,6 +357,36 @@ func TestIdleHoldsNoBuffer(t *testing.T) {
 	}
 }
 
+// Records go in and out without allocating, but for what crypto/tls itself allocates for a read.
+func TestRecordsAllocateNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the detector allocates, and empties pools at random")
+	}
+	l := newLink(t, newAcceptor(false), clientConfig(0))
+	l.exchange(64)
+	word, dst := bytes.Repeat([]byte("w"), 128), make([]byte, 0, 4096)
+	if n := testing.AllocsPerRun(1000, func() {
+		if _, err := l.tls.Seal(dst, word); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 0 {
+		t.Errorf("sealing allocates %v times", n)
+	}
+	var records [][]byte
+	for range 1100 {
+		go l.client.Write(word)
+		records = append(records, <-l.toServer)
+	}
+	if n := testing.AllocsPerRun(1000, func() {
+		if k, _, err := l.tls.Open(l.dst, records[0]); err != nil || k != len(word) {
+			t.Fatal(k, err)
+		}
+		records = records[1:]
+	}); n > 1 {
+		t.Errorf("opening allocates %v times", n)
+	}
+}
+
 // BenchmarkIdle tells what an idle connection takes of the heap on the server's side.
 func BenchmarkIdle(b *testing.B) {
 	for _, verify := range []bool{false, true} {
