@@ -364,6 +364,28 @@ func TestLayerThatUnderstandsNoMoreOfASlowReader(t *testing.T) {
 	s.end()
 }
 
+// What the layer has said counts for the write deadline as what its owner has: who takes it is not overdue
+// for what came later.
+func TestLayerAnswersAndTheWriteDeadline(t *testing.T) {
+	s := newStage(t, Config{})
+	a, _ := s.sealed()
+	a.socket.room = 0
+	a.socket.arrive(frame(nil, []byte("k")))
+	s.settle()
+	a.send([]byte("later"))
+	s.pass(writeDeadlineDefault / 2)
+	a.socket.take(len(frame(nil, []byte("K"))))
+	s.pass(writeDeadlineDefault * 3 / 4)
+	if len(a.overdue) > 0 {
+		t.Error("overdue too early")
+	}
+	s.pass(writeDeadlineDefault * 3 / 4)
+	if len(a.overdue) != 1 {
+		t.Errorf("overdue %d times", len(a.overdue))
+	}
+	s.end()
+}
+
 // A peer that asks the layer itself on and on, and reads nothing, is cut.
 func TestLayerWhoseAnswersNobodyReads(t *testing.T) {
 	s := newStage(t, Config{})
