@@ -187,7 +187,7 @@ func (c *client) read() (frame, error) {
 		case "PING":
 			continue
 		case "MSG", "HMSG":
-			return c.message(verb, strings.Fields(rest))
+			return c.message(verb, strings.Split(rest, " "))
 		}
 		return frame{verb: verb, text: text}, nil
 	}
