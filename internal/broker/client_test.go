@@ -31,13 +31,19 @@ type rig struct {
 // start runs a broker with a number of loops until the test ends.
 func start(t testing.TB, loops int, adjust ...func(*config.Options)) *rig {
 	t.Helper()
+	return startLogged(t, logging.Discard(), loops, adjust...)
+}
+
+// startLogged is start with a log.
+func startLogged(t testing.TB, log *logging.Logger, loops int, adjust ...func(*config.Options)) *rig {
+	t.Helper()
 	o := config.Default()
 	o.Host, o.Port, o.Loops, o.Pin = "127.0.0.1", config.RandomPort, loops, config.Off
 	o.MaxConnections = 100_000
 	for _, f := range adjust {
 		f(o)
 	}
-	b, err := New(o, Identity{ID: "TEST", Name: "test", Version: "0"}, logging.Discard())
+	b, err := New(o, Identity{ID: "TEST", Name: "test", Version: "0"}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +187,7 @@ func (c *client) read() (frame, error) {
 		case "PING":
 			continue
 		case "MSG", "HMSG":
-			return c.message(verb, strings.Fields(rest))
+			return c.message(verb, strings.Split(rest, " "))
 		}
 		return frame{verb: verb, text: text}, nil
 	}

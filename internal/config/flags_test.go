@@ -283,19 +283,6 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-func FuzzParseFlags(f *testing.F) {
-	f.Add("-p\n4222\n--max_payload=1mb")
-	f.Fuzz(func(t *testing.T, line string) {
-		o, action, err := ParseFlags(strings.Split(line, "\n"))
-		if (o == nil) != (err != nil || action != Serve && action != SendSignal) {
-			t.Fatalf("options %v, action %d, error %v", o, action, err)
-		}
-		if o != nil && (o.MaxPayload <= 0 || int64(o.MaxPayload) > o.MaxPending || o.PingInterval <= 0 || o.WriteDeadline <= 0) {
-			t.Fatalf("bad options were let through: %+v", o)
-		}
-	})
-}
-
 // The wanted halves are what nats-server 2.15.2 put into INFO.
 func TestSplitAdvertised(t *testing.T) {
 	for in, want := range map[string]string{

@@ -134,7 +134,7 @@ func (s *server) start() bool {
 		}
 	}
 	if s.options.ProfilePort != 0 {
-		if s.profiler, err = startProfiler(s.options.ProfilePort); err != nil {
+		if s.profiler, err = startProfiler(s.options.ProfilePort, s.log); err != nil {
 			return s.fail("error starting profiler: %v", err)
 		}
 		s.log.Infof("profiling port: %d", s.profiler.addr.(*net.TCPAddr).Port)
