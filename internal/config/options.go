@@ -102,6 +102,8 @@ type Options struct {
 
 	LameDuckDuration    time.Duration // over which clients are sent away
 	LameDuckGracePeriod time.Duration // of it, between the notice and the first close
+
+	Authorization Authorization
 }
 
 // Default returns the options of a broker started without flags.
