@@ -33,9 +33,9 @@ func (p place) short() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
 type gravity uint8
 
 const (
-	wrong     gravity = iota // nothing starts
-	warned                   // nats-server warns as well: a start goes on, a test fails
-	remarked                 // valid but odd, or without effect here: a test says so and passes
+	wrong    gravity = iota // nothing starts
+	warned                  // nats-server warns as well: a start goes on, a test fails
+	remarked                // valid but odd, or without effect here: a test says so and passes
 )
 
 func (g gravity) String() string { return [...]string{"", "warning: ", "note: "}[g] }
@@ -177,9 +177,11 @@ func (s *sources) line(at place) (line, before string, ok bool) {
 func (s *sources) scrub(text string) string {
 	for _, f := range s.files {
 		for _, sp := range f.spans(s.hidden) {
-			secret := strings.Trim(f.text[sp.from:sp.to], "\"'$() \t\r\n")
-			if len(secret) >= secretMin {
-				text = strings.ReplaceAll(text, secret, redacted)
+			words := strings.FieldsFunc(f.text[sp.from:sp.to], func(r rune) bool { return strings.ContainsRune("\"'$() \t\r\n", r) })
+			for _, word := range words {
+				if len(word) >= secretMin {
+					text = strings.ReplaceAll(text, word, redacted)
+				}
 			}
 		}
 	}

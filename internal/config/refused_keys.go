@@ -96,6 +96,9 @@ func isLongEnough(v any) bool {
 
 // idle notes that a key has no effect.
 func (r *reader) idle(k idleKey, e entry) {
+	if asksNothing(e) {
+		return
+	}
 	if !k.takes(e.value) {
 		r.add(e.at, wrong, "%s: nats-server does not take this value, and it has no effect here: %s", e.key, k.why)
 		return
@@ -105,10 +108,15 @@ func (r *reader) idle(k idleKey, e entry) {
 
 // refuse complains, unless the value asks for what is the case anyway.
 func (r *reader) refuse(k refusedKey, e entry) {
-	if asks, ok := nothing[strings.ToLower(e.key)]; ok && asks(e.value) {
-		return
+	if !asksNothing(e) {
+		r.add(e.at, wrong, "%s: %s; %s", e.key, k.why, k.cure)
 	}
-	r.add(e.at, wrong, "%s: %s; %s", e.key, k.why, k.cure)
+}
+
+// asksNothing reports whether a value asks for what is the case anyway.
+func asksNothing(e entry) bool {
+	is, ok := nothing[strings.ToLower(e.key)]
+	return ok && is(e.value)
 }
 
 // nothing are the options with values that leave everything as it is without them.
@@ -116,15 +124,17 @@ var nothing = map[string]func(any) bool{
 	"allow_non_tls": isFalse, "ocsp": isFalse, "ocsp_cache": isFalse, "proxy_protocol": isFalse, "proxy_required": isFalse, "syslog": isFalse,
 	"trace_headers": isFalse, "no_header_support": isFalse, "no_fast_producer_stall": isFalse,
 	"https_port": isZero, "log_size_limit": isZero, "logfile_size_limit": isZero, "log_max_num": isZero, "logfile_max_num": isZero,
-	"remote_syslog":  oneOf(""),
-	"write_timeout":  oneOf("default", "close"),
-	"http_base_path": oneOf("", "/"),
+	"remote_syslog":     oneOf(""),
+	"write_timeout":     oneOf("default", "close"),
+	"http_base_path":    oneOf("", "/"),
+	"no_system_account": isTrue, "no_system": isTrue, "no_sys_acc": isTrue,
 	"jetstream": func(v any) bool {
 		s, _ := v.(string)
-		return isFalse(v) || oneOf("disabled", "disable", "false")(strings.ToLower(s))
+		return isFalse(v) || oneOf("disabled", "disable")(strings.ToLower(s))
 	},
 }
 
+func isTrue(v any) bool  { return v == true }
 func isFalse(v any) bool { return v == false }
 func isZero(v any) bool  { return v == int64(0) }
 

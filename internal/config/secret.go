@@ -29,21 +29,22 @@ var (
 	secretHash = regexp.MustCompile(`(\$2[abxy]\$\d\d\$[./A-Za-z0-9]+)`)
 
 	// reference is a value that is the name of a variable.
-	reference = regexp.MustCompile(`^\$(\w+)$`)
+	reference = regexp.MustCompile(`^["']?\$(\w+)\s*$`)
 )
 
 // A span is a part of a text, from a byte to before another.
 type span struct{ from, to int }
 
 // valuesOf finds the values of keys: behind a key, quoted or not, come blanks or a
-// separator, and then a quoted text, a block, or a word.
+// separator, and then a quoted text, a block, a list, or a word. What follows on the line up to the next
+// separator is taken for more of it: somebody may have forgotten to quote.
 func valuesOf(keys []string) *regexp.Regexp {
 	quoted := make([]string, len(keys))
 	for i, k := range keys {
 		quoted[i] = regexp.QuoteMeta(k)
 	}
 	return regexp.MustCompile(`(?is)(?:^|[\s{\[(,;"'])(?:` + strings.Join(quoted, "|") + `)(?:["']?\s*[:=]\s*|["']?\s+|["'])` +
-		`("(?:[^"\\]|\\.)*(?:"|\z)|'[^']*(?:'|\z)|\([^)]*(?:\)|\z)|[^\s,;\]}{\[("'][^\s,;\]}]*)`)
+		`((?:"(?:[^"\\]|\\.)*(?:"|\z)|'[^']*(?:'|\z)|\([^)]*(?:\)|\z)|\[[^\]\n]*\]?|\{[^}\n]*\}?|[^\s,;\]}{\[("'][^\s,;\]}]*)(?:[ \t]*[^\s,;\]}#]+)*)`)
 }
 
 var knownSecrets = valuesOf(secretKeys)

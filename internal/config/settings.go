@@ -144,10 +144,7 @@ func (d *draft) flagged(f flag, typed string) {
 
 // check finds what does not fit together, and what we cannot do.
 func (d *draft) check(said *complaints, action Action) {
-	if said.count(wrong) > 0 {
-		return
-	}
-	if err := d.Check(); err != nil {
+	if err := d.Check(); err != nil && said.count(wrong) == 0 {
 		m, _ := errors.AsType[misfit](err)
 		said.add(d.placeOf(strings.Fields(m.keys)...), wrong, "%v", err)
 	}

@@ -46,9 +46,9 @@ func (s *server) warn() {
 	if o.MaxPending > o.MaxPendingTotal {
 		s.log.Warnf("max_pending is %s, but all slow readers together may owe %s, max_pending_total: they are cut before", megabytes(o.MaxPending), megabytes(o.MaxPendingTotal))
 	}
-	if all := o.MaxPending * int64(max(o.MaxConnections, 0)); s.memory > 0 && o.MaxPending != config.DefaultMaxPending && all > s.memory {
-		s.log.Warnf("max_pending times max_connections is %s, but there are only %s of memory; what holds is max_pending_total, %s",
-			megabytes(all), megabytes(s.memory), megabytes(o.MaxPendingTotal))
+	if n := int64(max(o.MaxConnections, 1)); s.memory > 0 && o.MaxPending != config.DefaultMaxPending && o.MaxPending > s.memory/n {
+		s.log.Warnf("max_pending is %s, which %d connections could fill %s of memory with: max_pending_total, %s, is what holds",
+			megabytes(o.MaxPending), n, megabytes(s.memory), megabytes(o.MaxPendingTotal))
 	}
 	if o.MaxConnections < 0 {
 		s.log.Warnf("max_connections is %d: every client will be refused", o.MaxConnections)
