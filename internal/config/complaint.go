@@ -48,9 +48,6 @@ type complaint struct {
 	text    string
 }
 
-// line is the complaint in one line, as editors and logs read it.
-func (c complaint) line() string { return fmt.Sprintf("%v: %v%s", c.at, c.gravity, c.text) }
-
 // complaints are all there is to say about a configuration.
 type complaints struct {
 	list    []complaint
@@ -90,12 +87,17 @@ func (c *complaints) sort(main string) {
 	})
 }
 
+// line is one of them in one line, as editors and logs read it.
+func (c *complaints) line(one complaint) string {
+	return printable(fmt.Sprintf("%v: %v%s", one.at, one.gravity, c.sources.scrub(one.text)))
+}
+
 // text is everything for a terminal: under each complaint its source line and a
 // caret, what is secret hidden.
 func (c *complaints) text() string {
 	var b strings.Builder
 	for _, one := range c.list {
-		b.WriteString(printable(c.sources.scrub(one.line())) + "\n")
+		b.WriteString(c.line(one) + "\n")
 		if line, caret, ok := c.sources.line(one.at); ok {
 			fmt.Fprintf(&b, "    %s\n    %s^\n", line, caret)
 		}
@@ -107,7 +109,7 @@ func (c *complaints) text() string {
 func (c *complaints) lines() []string {
 	var all []string
 	for _, one := range c.list {
-		all = append(all, printable(c.sources.scrub(one.line())))
+		all = append(all, c.line(one))
 	}
 	return all
 }

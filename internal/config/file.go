@@ -221,8 +221,15 @@ func (r *reader) list(e entry) []entry {
 func (r *reader) plain(e entry, w want) (s string, ok bool) {
 	switch v := e.value.(type) {
 	case string:
-		if w == wantText || w == wantAddress || w == wantDuration || w == wantChoice {
+		if w == wantText || w == wantAddress || w == wantChoice {
 			return v, true
+		}
+		if w == wantDuration {
+			_, err := time.ParseDuration(v) // a flag may be whole seconds, a text in a file not
+			if err != nil {
+				r.add(e.at, wrong, "%s %q: a duration such as 500ms, 10s or 2m is wanted", e.key, v)
+			}
+			return v, err == nil
 		}
 	case int64:
 		switch w {

@@ -41,7 +41,8 @@ type span struct{ from, to int }
 func valuesOf(keys []string) *regexp.Regexp {
 	quoted := make([]string, len(keys))
 	for i, k := range keys {
-		quoted[i] = regexp.QuoteMeta(k)
+		// Keys may be any bytes, patterns only UTF-8; a dot stands for a byte that is none.
+		quoted[i] = strings.ReplaceAll(regexp.QuoteMeta(strings.ToValidUTF8(k, "\uFFFD")), "\uFFFD", ".+?")
 	}
 	return regexp.MustCompile(`(?is)(?:^|[\s{\[(,;"'])(?:` + strings.Join(quoted, "|") + `)(?:["']?\s*[:=]\s*|["']?\s+|["'])` +
 		`((?:"(?:[^"\\]|\\.)*(?:"|\z)|'[^']*(?:'|\z)|\([^)]*(?:\)|\z)|\[[^\]\n]*\]?|\{[^}\n]*\}?|[^\s,;\]}{\[("'][^\s,;\]}]*)(?:[ \t]*[^\s,;\]}#]+)*)`)

@@ -45,8 +45,7 @@ func (s *server) warn() {
 	}
 	if o.MaxPending > o.MaxPendingTotal {
 		s.log.Warnf("max_pending is %s, but all slow readers together may owe %s, max_pending_total: they are cut before", megabytes(o.MaxPending), megabytes(o.MaxPendingTotal))
-	}
-	if n := int64(max(o.MaxConnections, 1)); s.memory > 0 && o.MaxPending != config.DefaultMaxPending && o.MaxPending > s.memory/n {
+	} else if n := int64(max(o.MaxConnections, 1)); s.memory > 0 && o.MaxPending != config.DefaultMaxPending && o.MaxPending > s.memory/n {
 		s.log.Warnf("max_pending is %s, which %d connections could fill %s of memory with: max_pending_total, %s, is what holds",
 			megabytes(o.MaxPending), n, megabytes(s.memory), megabytes(o.MaxPendingTotal))
 	}
