@@ -22,7 +22,7 @@ import (
 
 // byDesign are complaints about what nats-server takes, each a row of docs/compatibility.md.
 var byDesign = regexp.MustCompile(strings.Join([]string{
-	"(is|are) not supported", "by an edge broker", "does not rotate itself yet", "there is no system account yet", "clients always get headers",
+	"(is|are) not supported", "by an edge broker", "there is no system account yet", "clients always get headers",
 	"publishers of slow subscribers always wait", "a client whose write timed out is always closed", // refused-options
 	"keep one of them",                                                                                    // config-twice
 	"nats-server would let everybody in", "have no effect in nats-server", "in nats-server: leave it out", // config-open

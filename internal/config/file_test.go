@@ -121,9 +121,12 @@ func TestValues(t *testing.T) {
 		{"event_loops: $GNATSD_EV_TEST_BLOCK", func(o *Options) { o.Loops = 3 }},
 		{"event_loops { listen: ['a:1', 'b:-1'] }", func(o *Options) { o.Host, o.Port, o.Listen = "a", 1, []string{"b:0"} }},
 		{"port: 5; event_loops { listen: 'a:1' }", func(o *Options) { o.Port, o.Listen = 5, []string{"a:1"} }},
-		{"jetstream: disabled; syslog: off; tls_name: 5; x: $tls_name; y: $x", nil},
-		{"jetstream: false; syslog: off; https_port: 0; write_timeout: close; no_system_account: true", func(*Options) {}},
-		{"max_closed_clients: 5; lame_duck_duration: '1m'; server_tags: [a, b]", func(*Options) {}},
+		{"jetstream: disabled; tls_name: 5; x: $tls_name; y: $x", nil},
+		{"jetstream: false; https_port: 0; write_timeout: close; no_system_account: true", func(*Options) {}},
+		{"max_closed_clients: 5; server_tags: [a, b]", func(*Options) {}},
+		{"lame_duck_duration: '1m'; lame_duck_grace_period: '5s'", func(o *Options) { o.LameDuckDuration, o.LameDuckGracePeriod = time.Minute, 5*time.Second }},
+		{"logfile_size_limit: 1kb; logfile_max_num: 3", func(o *Options) { o.LogSizeLimit, o.LogMaxNum = 1024, 3 }},
+		{"syslog: true; remote_syslog: 'udp://h:514'", func(o *Options) { o.Syslog, o.RemoteSyslog = true, "udp://h:514" }},
 	} {
 		name := writtenTo(t, c.text)
 		s, err := Read([]string{"-c", name})

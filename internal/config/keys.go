@@ -55,7 +55,14 @@ var keys = []key{
 	{"ping_interval", "ping_interval", wantDuration, nil, func(o *Options) any { return o.PingInterval }},
 	{"ping_max", "ping_max", wantNumber, nil, func(o *Options) any { return o.PingMax }},
 
+	{"lame_duck_duration", "lame_duck_duration", wantDuration, nil, func(o *Options) any { return o.LameDuckDuration }},
+	{"lame_duck_grace_period", "lame_duck_grace_period", wantDuration, nil, func(o *Options) any { return o.LameDuckGracePeriod }},
+
 	{"log_file logfile", "log", wantText, nil, func(o *Options) any { return o.LogFile }},
+	{"log_size_limit logfile_size_limit", "log_size_limit", wantNumber, nil, func(o *Options) any { return o.LogSizeLimit }},
+	{"log_max_num logfile_max_num", "log_max_num", wantNumber, nil, func(o *Options) any { return o.LogMaxNum }},
+	{"syslog", "syslog", wantTruth, nil, func(o *Options) any { return o.Syslog }},
+	{"remote_syslog", "remote_syslog", wantText, nil, func(o *Options) any { return o.RemoteSyslog }},
 	{"logtime", "logtime", wantTruth, nil, func(o *Options) any { return o.Logtime }},
 	{"logtime_utc", "logtime_utc", wantTruth, nil, func(o *Options) any { return o.LogtimeUTC }},
 	{"debug", "debug DV DVV", wantTruth, nil, func(o *Options) any { return o.Debug }},

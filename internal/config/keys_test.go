@@ -114,7 +114,7 @@ func TestFlagsHaveKeys(t *testing.T) {
 	for _, g := range groups {
 		for _, f := range g.flags {
 			switch name := f.names[len(f.names)-1]; name {
-			case "config", "t", "help", "version": // about the reading itself
+			case "config", "t", "help", "version", "signal": // about the reading itself
 			default:
 				d := newDraft()
 				d.flagged(f, "-x")

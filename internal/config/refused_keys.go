@@ -3,7 +3,6 @@ package config
 import (
 	"slices"
 	"strings"
-	"time"
 )
 
 // A refusedKey is options of nats-server's file that we know and do not honour. To ignore
@@ -38,8 +37,6 @@ var refusedKeys = []refusedKey{
 	{"cluster", "a cluster " + hubOnly, "run it on nats-server hubs"},
 	{"gateway", "a gateway " + hubOnly, "it belongs to the hub: run it on nats-server there"},
 	{"jetstream store_dir storedir default_js_domain", "JetStream " + hubOnly, "it is served by the hub: run it on nats-server there"},
-	{"syslog remote_syslog", "logging to syslog is not supported yet", "pipe standard error into logger(1), or use log_file"},
-	{"log_size_limit logfile_size_limit log_max_num logfile_max_num", "the log does not rotate itself yet", "move the file away and send SIGUSR1, as logrotate does"},
 	{"trace_headers", "tracing of headers alone is not supported yet", "use trace"},
 	{"http_base_path", "a base path of the monitor is not supported yet", "let a proxy in front take it off"},
 	{"no_header_support", "clients always get headers", "leave it out"},
@@ -61,8 +58,6 @@ var idleKeys = []idleKey{
 	{"max_closed_clients", isNumber, "closed connections are not listed yet"},
 	{"connect_error_reports", isNumber, "there are no links to other servers yet"},
 	{"reconnect_error_reports", isNumber, "there are no links to other servers yet"},
-	{"lame_duck_duration", isLongEnough, "lame duck mode is not supported yet; clients leave when the broker ends"},
-	{"lame_duck_grace_period", isDuration, "lame duck mode is not supported yet; clients leave when the broker ends"},
 	{"prof_block_rate", isNumber, "the profiler has no blocking profile"},
 	{"server_tags", isTags, "tags are shown nowhere yet"},
 	{"server_metadata", isBlock, "metadata is shown nowhere yet"},
@@ -77,21 +72,6 @@ func isTags(v any) bool {
 	_, list := v.([]any)
 	_, one := v.(string)
 	return list || one
-}
-
-func isDuration(v any) bool {
-	s, _ := v.(string)
-	d, err := time.ParseDuration(s)
-	return err == nil && d >= 0
-}
-
-// lameDuckMin is the shortest lame_duck_duration nats-server takes.
-const lameDuckMin = 30 * time.Second
-
-func isLongEnough(v any) bool {
-	s, _ := v.(string)
-	d, err := time.ParseDuration(s)
-	return err == nil && d >= lameDuckMin
 }
 
 // idle notes that a key has no effect.
@@ -121,7 +101,7 @@ func asksNothing(e entry) bool {
 
 // nothing are the options with values that leave everything as it is without them.
 var nothing = map[string]func(any) bool{
-	"allow_non_tls": isFalse, "ocsp": isFalse, "ocsp_cache": isFalse, "proxy_protocol": isFalse, "proxy_required": isFalse, "syslog": isFalse,
+	"allow_non_tls": isFalse, "ocsp": isFalse, "ocsp_cache": isFalse, "proxy_protocol": isFalse, "proxy_required": isFalse,
 	"trace_headers": isFalse, "no_header_support": isFalse, "no_fast_producer_stall": isFalse,
 	"https_port": isZero, "log_size_limit": isZero, "logfile_size_limit": isZero, "log_max_num": isZero, "logfile_max_num": isZero,
 	"remote_syslog":     oneOf(""),
