@@ -138,7 +138,7 @@ func (r *reader) users(e entry) []User {
 
 // user reads one of them. False means that it was complained about.
 func (r *reader) user(e entry) (User, bool) {
-	u := User{Origin: e.at.short()}
+	u := User{Origin: printable(e.at.short())}
 	before := r.count(wrong)
 	r.block(e, []field{
 		{"nkey", func(e entry) { u.NKey = r.text(e) }},

@@ -89,7 +89,11 @@ func (c *complaints) sort(main string) {
 
 // line is one of them in one line, as editors and logs read it.
 func (c *complaints) line(one complaint) string {
-	return printable(fmt.Sprintf("%v: %v%s", one.at, one.gravity, c.sources.scrub(one.text)))
+	text := one.gravity.String() + c.sources.scrub(one.text)
+	if one.at.file != "" { // else it is about flags
+		text = one.at.String() + ": " + text
+	}
+	return printable(text)
 }
 
 // text is everything for a terminal: under each complaint its source line and a

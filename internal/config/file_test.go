@@ -86,6 +86,7 @@ func TestValues(t *testing.T) {
 		{"listen: 4333", func(o *Options) { o.Port = 4333 }},
 		{"listen: :4333", func(o *Options) { o.Port = 4333 }},
 		{"listen: 127.0.0.1:4333", func(o *Options) { o.Host, o.Port = "127.0.0.1", 4333 }},
+		{"listen: a:010", func(o *Options) { o.Host, o.Port = "a", 10 }},
 		{`listen: "[::1]:-1"`, func(o *Options) { o.Host, o.Port = "::1", RandomPort }},
 		{"server_name: edge", func(o *Options) { o.ServerName = "edge" }},
 		{"client_advertise: 'h:1'", func(o *Options) { o.ClientAdvertise = "h:1" }},
@@ -231,6 +232,9 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestNoFile(t *testing.T) {
+	if s, err := Read([]string{"-m", "8222"}); err != nil || len(s.Remarks) != 1 || !strings.HasPrefix(s.Remarks[0], "note: the monitor answers") {
+		t.Errorf("%+v, %v", s, err)
+	}
 	for line, want := range map[string]string{
 		"-t":              "must specify [-c, --config] option to check configuration file syntax",
 		"-c /nowhere/x":   "open /nowhere/x: no such file or directory",

@@ -219,10 +219,11 @@ func splitListen(s string) (host, port string, err error) {
 	if host, port, err = net.SplitHostPort(s); err != nil {
 		return "", "", errNotAddress
 	}
-	if _, err = parseInt(port); err != nil {
+	n, err := strconv.Atoi(port) // always decimal, unlike in a flag
+	if err != nil {
 		return "", "", errNotAddress
 	}
-	return host, port, nil
+	return host, strconv.Itoa(n), nil
 }
 
 // setTraceVerboseKey traces as well, as in nats-server.

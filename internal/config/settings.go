@@ -33,7 +33,7 @@ func (o origin) String() string {
 	case o.flag != "":
 		return "flag " + o.flag
 	case o.at.line > 0:
-		return o.at.short()
+		return printable(o.at.short())
 	}
 	return "default"
 }
@@ -116,7 +116,10 @@ func (d *draft) command(args []string) ([]string, Action, error) {
 func (d *draft) overrule(flags []string) {
 	listen, bound, from := d.Listen, d.bindGiven, d.origins[listenOption]
 	d.Listen, d.bindGiven = nil, false
-	d.Trace = d.Trace || d.traceVerbose
+	if d.traceVerbose {
+		d.Trace = true
+		d.came("trace", d.origins["trace_verbose"])
+	}
 	d.parse(flags)
 	if len(d.Listen) == 0 { // flags name no listeners, so those of the file stay
 		d.Listen, d.bindGiven = listen, bound || d.bindGiven
@@ -152,7 +155,7 @@ func (d *draft) check(said *complaints, action Action) {
 		said.add(d.placeOf(key), wrong, "%s: %s; %s", key, noAuthentication, noAuthenticationCure)
 	}
 	if host := d.MonitorHost(); d.HTTPPort != 0 && (host == "" || host == "0.0.0.0" || host == "::") {
-		said.add(d.placeOf("http_port"), remarked, "the monitor answers everybody who reaches port %d on any address: http: \"127.0.0.1:%d\" in the file keeps it here", max(d.HTTPPort, 0), d.HTTPPort)
+		said.add(d.placeOf("http_port"), remarked, "the monitor answers whoever reaches this machine, on any of its addresses: http: \"127.0.0.1:%d\" in a file keeps it here", d.HTTPPort)
 	}
 }
 
