@@ -64,6 +64,7 @@ func (r *reader) readFile(name string) error {
 	}
 	r.block(top, r.topFields())
 	r.finishAuthorization()
+	r.repeated()
 	return nil
 }
 

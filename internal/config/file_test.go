@@ -250,6 +250,31 @@ func TestNoFile(t *testing.T) {
 	}
 }
 
+// What the parser drops without a word is told, and nothing else is.
+func TestRepeatedKeys(t *testing.T) {
+	for text, want := range map[string]int{
+		"port: 1\nport: 2": 1, "port: 1, port: 2, port = 3": 2, "a { b: 1 }\na { b: 2 }": 1, "debug: on; debug: off": 1,
+		"authorization { users: [{user: a, user: b}], users: [{user: c}] }": 2, "{ \"port\": 1, \"port\": 2 }": 1, "'port': 1\nport 2": 1,
+		"authorization { user: a }\nhost: b\nauthorization { user: c }": 1,
+
+		"port: 1 # port: 2\n// port: 3\n": 0, "server_name: 'a port: 1'\nport: 1": 0, "server_name: \"a\\\"\nport: 1\"\nport: 1": 0,
+		"log_file: (\nport: 1\nport: 2\n)\nport: 3": 0, "authorization { users: [{user: a, pass: b}, {user: b, pass: c}] }": 0,
+		"event_loops { listen: ['a:1', 'a:2'] }": 0, "a: [ {x: 1} {x: 2} ]\nb { x: 1 }\nc { x: $a }": 0, "listen: a:1\nx: a:1": 0, "pid_file: /a//b\nlog_file: /a": 0,
+		"a { user: b }\nc { user: b }\nuser: d": 0, "p: $2a$11$abc\nq: $2a$11$abc": 0, "port: 1}": 0, "a: 'b' c": 0, "}}]]": 0, "\"": 0, "a": 0, "(": 0, "a (": 0,
+	} {
+		c := new(complaints)
+		c.sources.files = map[string]*source{"f": {text: text}}
+		c.repeated()
+		if len(c.list) != want {
+			t.Errorf("%q: %q, want %d", text, c.lines(), want)
+		}
+	}
+	s, err := Read([]string{"-t", "-c", writtenTo(t, "port: 1\n  port: 2\n")})
+	if err != nil || s.Options.Port != 2 || len(s.Remarks) != 1 || !strings.HasSuffix(s.Remarks[0], `:2:3: note: "port" stands in this block before: the last one counts, and nothing of the others`) {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 // A pipe can be read once only; nats-server takes it as a file.
 func TestPipe(t *testing.T) {
 	r, w, err := os.Pipe()
