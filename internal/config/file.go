@@ -195,15 +195,6 @@ func (r *reader) text(e entry) string {
 	return s
 }
 
-// truth reads true or false.
-func (r *reader) truth(e entry) bool {
-	b, ok := e.value.(bool)
-	if !ok {
-		r.mistyped(e, "true or false")
-	}
-	return b
-}
-
 // list returns the elements of a list; a single value is a list of one.
 func (r *reader) list(e entry) []entry {
 	all, ok := e.value.([]any)
