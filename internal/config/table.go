@@ -29,11 +29,15 @@ var groups = []group{
 }
 
 var serverFlags = []flag{
+	{[]string{"c", "config"}, "file", "Configuration file; flags win over it",
+		func(d *draft, s string) error { d.ConfigFile = s; return nil }},
+	{[]string{"t"}, "", "Test the configuration file and exit",
+		func(d *draft, s string) (err error) { d.test, err = parseBool(s); return }},
 	{[]string{"a", "net", "addr"}, "host", "Bind to host address (default: 0.0.0.0)", setHost},
 	{[]string{"p", "port"}, "port", "Use port for clients, -1 for any (default: 4222)", setPort},
 	{[]string{"listen"}, "host:port", "Further listener, repeatable; without -a, -p it replaces them", addListen},
 	{[]string{"n", "name", "server_name"}, "name", "Server name (default: the server's id)",
-		func(d *draft, s string) (err error) { d.ServerName, err = parseText(s); return }},
+		func(d *draft, s string) (err error) { d.ServerName, err = parseName(s); return }},
 	{[]string{"client_advertise"}, "host[:port]", "Client address to advertise to other servers",
 		func(d *draft, s string) (err error) { d.ClientAdvertise, err = parseAdvertise(s); return }},
 	{[]string{"P", "pid"}, "file", "File to store PID",

@@ -54,6 +54,7 @@ var everywhere = []string{"internal/invariant"}
 var foreign = []string{
 	"golang.org/x/sys/",
 	"github.com/HdrHistogram/hdrhistogram-go",
+	"github.com/nats-io/nats-server/v2/conf",
 	"github.com/nats-io/nkeys",
 	"github.com/nats-io/nuid",
 	"github.com/valyala/bytebufferpool",

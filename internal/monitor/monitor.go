@@ -59,7 +59,7 @@ var pages = map[string]func(*Monitor, http.ResponseWriter, *http.Request){
 
 // Listen binds the port; nobody is answered before Serve.
 func Listen(c Config) (*Monitor, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(c.Options.Host, strconv.Itoa(max(c.Options.HTTPPort, 0))))
+	l, err := net.Listen("tcp", net.JoinHostPort(c.Options.MonitorHost(), strconv.Itoa(max(c.Options.HTTPPort, 0))))
 	if err != nil {
 		return nil, fmt.Errorf("can't listen to the monitor port: %w", err)
 	}

@@ -147,9 +147,9 @@ func (m *Monitor) configured() *varz {
 		ServerID: id.ID, ServerName: id.Name, Version: proto.VersionLevel, Proto: proto.ProtoLevel,
 		GitCommit: id.GitCommit, Go: runtime.Version(), Host: o.Host, Port: f.Port(),
 		MaxConnections: f.MaxConnections, MaxSubs: o.MaxSubscriptions, PingInterval: o.PingInterval, PingMax: o.PingMax,
-		HTTPHost: o.Host, HTTPPort: m.port, MaxControlLine: o.MaxControlLine, MaxPayload: int(o.MaxPayload),
+		HTTPHost: o.MonitorHost(), HTTPPort: m.port, MaxControlLine: o.MaxControlLine, MaxPayload: int(o.MaxPayload),
 		MaxPending: o.MaxPending, WriteDeadline: o.WriteDeadline,
-		Start: m.config.Start.UTC(), ConfigLoadTime: m.config.Start.UTC(),
+		Start: m.config.Start.UTC(), ConfigLoadTime: m.config.Start.UTC(), ConfigDigest: o.ConfigDigest,
 		Cores: runtime.NumCPU(), MaxProcs: runtime.GOMAXPROCS(0), GnatsdEv: id.Version,
 	}
 	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
