@@ -51,6 +51,11 @@ func (s *Session) publish(op *parser.Op) {
 		s.sendErr(proto.PublishViolation(op.Subject))
 		return
 	}
+	if s.user != nil && !s.mayPublish(op.Subject) {
+		s.logViolation("Publish Violation - Subject", op.Subject)
+		s.sendErr(proto.PublishViolation(op.Subject))
+		return
+	}
 	if len(op.Reply) > 0 && (op.Reply[0] == '_' || op.Reply[0] == '$') && reservedReply(op.Reply) {
 		s.logViolation("Publish Violation - Reply", op.Reply)
 		s.sendErr(proto.ReplyViolation(op.Reply))
