@@ -49,6 +49,7 @@ type Authority struct {
 	token     bool             // single is the latter
 	anonymous *User            // who clients without proof are; nil: nobody
 	plain     bool             // some password is not hashed
+	filters   bool             // somebody is denied what it may subscribe to
 
 	// Who does not exist is compared with these, so that it takes as long.
 	nobody    *User
@@ -107,6 +108,7 @@ func (a *Authority) add(c *config.User, id uint64) error {
 	if err != nil {
 		return fail(err)
 	}
+	a.filters = a.filters || rules != nil && rules.subscribe.deny != nil
 	u := &User{name: name, label: "user:" + name, rules: rules, types: c.ConnectionTypes}
 	all := a.users
 	if c.NKey != "" {
@@ -171,6 +173,9 @@ func (a *Authority) Signed() bool { return len(a.keys) > 0 }
 
 // Slow reports whether some checks are.
 func (a *Authority) Slow() bool { return a.costMax > 0 || a.Signed() }
+
+// Filters reports whether some users are denied subjects, and may subscribe to more.
+func (a *Authority) Filters() bool { return a.filters }
 
 // Plain reports whether some password is not hashed.
 func (a *Authority) Plain() bool { return a.plain }
