@@ -54,6 +54,9 @@ func scriptOptions(t *testing.T, script *transcript.Script) func(*config.Options
 			args = append(args, "--max_connections", fmt.Sprint(o.MaxConnections))
 		}
 		for name, value := range script.Options {
+			if name == transcript.ConfigOption {
+				continue
+			}
 			args = append(args, "--"+name, value)
 		}
 		given, _, err := config.ParseFlags(args)
@@ -61,5 +64,10 @@ func scriptOptions(t *testing.T, script *transcript.Script) func(*config.Options
 			t.Fatal(err)
 		}
 		*o = *given
+		if text := script.Options[transcript.ConfigOption]; text != "" {
+			if o.Authorization, err = transcript.Authorization(text); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
