@@ -29,6 +29,8 @@ type Facts struct {
 	Pinning        string // to which processors loops are bound, or why they are not
 	Listeners      []net.Addr
 	MaxConnections int
+	AuthRequired   bool          // clients prove who they are, or are taken for somebody
+	AuthTimeout    time.Duration // how long they have for that
 }
 
 // A ListenError says which address could not be bound, and why.
@@ -127,7 +129,8 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 		return nil, err
 	}
 	b.group = group
-	b.facts = Facts{Loops: place.loops, Poller: loop.PollerName, Pinning: place.text, MaxConnections: o.MaxConnections}
+	b.facts = Facts{Loops: place.loops, Poller: loop.PollerName, Pinning: place.text, MaxConnections: o.MaxConnections,
+		AuthRequired: authority.Required(), AuthTimeout: authority.Timeout()}
 	for _, addr := range o.Addresses() {
 		bound, err := group.Listen(addr, nil)
 		if err != nil {
