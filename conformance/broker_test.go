@@ -50,9 +50,6 @@ func (b broker) start(t testing.TB, options transcript.Options, port int) server
 // startUntil runs the broker until stop is called.
 func (b broker) startUntil(t testing.TB, options transcript.Options, port int) (s server, stop func()) {
 	t.Helper()
-	if text := options[transcript.ConfigOption]; b.loops > 0 && text != "" {
-		return startInside(t, b.loops, text)
-	}
 	if b.loops > 0 {
 		p := startProcess(t, candidate.Setting{Options: options, Loops: b.loops, Port: port})
 		return p, func() {

@@ -39,7 +39,7 @@ func (m lawmaker) subject(wild bool) string {
 
 func (m lawmaker) queue() string { return m.one("q", "q.r", "q.s.t", m.subject(true)) }
 
-// list is patterns; nothing, as an empty list means everything to nats-server and nothing to a file of ours.
+// list is patterns or nil: an empty list is refused here.
 func (m lawmaker) list(queues bool) []string {
 	if m.IntN(3) == 0 {
 		return nil
@@ -76,11 +76,13 @@ func (m lawmaker) config() (text string, subscribe []rules) {
 		subscribe = append(subscribe, s)
 		users = append(users, map[string]any{"user": fmt.Sprint("u", i), "password": "p", "permissions": map[string]any{"publish": m.rules(false), "subscribe": s}})
 	}
-	b, err := json.Marshal(map[string]any{"authorization": map[string]any{"users": users}})
-	if err != nil {
-		panic(err)
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // the format of the file has no \u
+	if err := e.Encode(map[string]any{"authorization": map[string]any{"users": users}}); err != nil {
+		panic(err) // text in lists always encodes
 	}
-	return string(b), subscribe
+	return b.String(), subscribe
 }
 
 // deviates reports whether nats-server lets a pattern with > in because of one with *.

@@ -48,7 +48,6 @@ type Authority struct {
 	single    *User            // the only user, or who has the token
 	token     bool             // single is the latter
 	anonymous *User            // who clients without proof are; nil: nobody
-	plain     bool             // some password is not hashed
 	filters   bool             // somebody is denied what it may subscribe to
 
 	// Who does not exist is compared with these, so that it takes as long.
@@ -74,7 +73,6 @@ func New(c config.Authorization) (*Authority, error) {
 		a.single = &User{label: "token", secret: a.secret(c.Token)}
 	case c.User != "":
 		a.single = &User{name: c.User, label: "user:" + c.User, secret: a.secret(c.Password)}
-		a.plain = a.plain || c.Password != "" && !a.single.secret.hashed()
 	case c.Password != "":
 		return nil, errors.New("authorization: a password without a user")
 	}
@@ -121,7 +119,6 @@ func (a *Authority) add(c *config.User, id uint64) error {
 		}
 	} else {
 		u.secret = a.secret(c.Password)
-		a.plain = a.plain || !u.secret.hashed()
 	}
 	switch {
 	case name == "":
@@ -176,6 +173,3 @@ func (a *Authority) Slow() bool { return a.costMax > 0 || a.Signed() }
 
 // Filters reports whether some users are denied subjects, and may subscribe to more.
 func (a *Authority) Filters() bool { return a.filters }
-
-// Plain reports whether some password is not hashed.
-func (a *Authority) Plain() bool { return a.plain }

@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -55,7 +56,11 @@ func scriptOptions(t *testing.T, script *transcript.Script) func(*config.Options
 		}
 		for name, value := range script.Options {
 			if name == transcript.ConfigOption {
-				continue
+				file := filepath.Join(t.TempDir(), "script.conf")
+				if err := os.WriteFile(file, []byte(value), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				value = file
 			}
 			args = append(args, "--"+name, value)
 		}
@@ -64,10 +69,5 @@ func scriptOptions(t *testing.T, script *transcript.Script) func(*config.Options
 			t.Fatal(err)
 		}
 		*o = *given
-		if text := script.Options[transcript.ConfigOption]; text != "" {
-			if o.Authorization, err = transcript.Authorization(text); err != nil {
-				t.Fatal(err)
-			}
-		}
 	}
 }

@@ -58,9 +58,9 @@ var serverFlags = []flag{
 var authorizationFlags = []flag{
 	{[]string{"user"}, "user", "User required for connections; others are refused",
 		func(d *draft, s string) error { return setSecret(&d.Authorization.User, s) }},
-	{[]string{"pass"}, "password", "Password of the user, as it is or hashed with bcrypt",
+	{[]string{"pass"}, "password", "Password of the user, plain or bcrypt",
 		func(d *draft, s string) error { return setSecret(&d.Authorization.Password, s) }},
-	{[]string{"auth"}, "token", "Token required for connections, as it is or hashed with bcrypt",
+	{[]string{"auth"}, "token", "Token required for connections, plain or bcrypt",
 		func(d *draft, s string) error { return setSecret(&d.Authorization.Token, s) }},
 }
 

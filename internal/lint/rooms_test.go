@@ -40,7 +40,7 @@ var rooms = map[string][]string{
 	"bench": {"internal/proto", "loop"},
 
 	// Tools of tests; nothing the program runs imports them.
-	"internal/transcript": {"internal/config", "internal/proto"},
+	"internal/transcript": {"internal/proto"},
 	"internal/lint":       {},
 
 	"internal": {}, // only its doc.go

@@ -16,6 +16,9 @@ import (
 // OptionNames, with their values as written.
 type Options map[string]string
 
+// ConfigOption is the option whose value is a configuration file, in one line of JSON.
+const ConfigOption = "config"
+
 // OptionNames are the options a script may ask for. Each but ConfigOption is the name of a
 // flag of gnatsd-ev and means what nats-server's option of that name means.
 func OptionNames() []string {
