@@ -73,7 +73,7 @@ func New(c config.Authorization) (*Authority, error) {
 		a.single = &User{label: "token", secret: a.secret(c.Token)}
 	case c.User != "":
 		a.single = &User{name: c.User, label: "user:" + c.User, secret: a.secret(c.Password)}
-	case c.Password != "":
+	case c.Password != "" && len(c.Users) == 0:
 		return nil, errors.New("authorization: a password without a user")
 	}
 	a.required = c.Required || a.single != nil || len(c.Users) > 0

@@ -65,7 +65,7 @@ func (a *Authorization) require() {
 
 // check finds what would lock everybody out, or in nats-server let everybody in.
 func (a *Authorization) check() error {
-	if a.Password != "" && a.User == "" {
+	if a.Password != "" && a.User == "" && a.Token == "" && len(a.Users) == 0 {
 		return misfit{"authorization", "--pass needs --user: nobody could connect, and with nats-server everybody"}
 	}
 	return nil
