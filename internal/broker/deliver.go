@@ -95,7 +95,7 @@ func (sh *shard) deliverOne(sub *subscription, m *message) bool {
 	if sh.trace {
 		s.traceDelivery(m, sub.sid)
 	}
-	if s.replies != nil && len(m.reply) > 0 {
+	if len(m.reply) > 0 && s.replies() != nil {
 		s.owe(m.reply)
 	}
 	if sub.max > 0 && sub.delivered == sub.max {

@@ -29,9 +29,16 @@ type login struct {
 	check  auth.Check
 	claims string // for the log: whom the client claims to be
 	then   func(*Session)
-	gone   atomic.Bool // nobody waits for the answer
-	passed *auth.User  // written by the helper before it posts
+	state  atomic.Uint32
+	passed *auth.User // written by the helper before it posts
 }
+
+// States of a login that helpers are given. Whoever leaves loginWaits behind owns the check from then on.
+const (
+	loginWaits uint32 = iota // in line
+	loginTaken               // a helper works on it
+	loginGone                // nobody waits for the answer
+)
 
 // challenge prepares the session for what it has to prove and returns the nonce its greeting shows.
 func (s *Session) challenge() string {
@@ -45,8 +52,9 @@ func (s *Session) challenge() string {
 	}
 	var raw [proto.NonceBytes]byte
 	rand.Read(raw[:])
-	s.login = &login{nonce: base64.RawURLEncoding.EncodeToString(raw[:])}
-	return s.login.nonce
+	g := &login{nonce: base64.RawURLEncoding.EncodeToString(raw[:])}
+	s.keep(g, nil)
+	return g.nonce
 }
 
 // opensWith reports whether what begins with b may be handled: it is a CONNECT, or the session may
@@ -72,8 +80,8 @@ func (s *Session) prove(claim auth.Claim, then func(*Session)) {
 		return
 	}
 	nonce := ""
-	if s.login != nil {
-		nonce = s.login.nonce
+	if g := s.login(); g != nil {
+		nonce = g.nonce
 	}
 	claim.Nonce = nonce
 	check := a.Identify(claim)
@@ -83,15 +91,16 @@ func (s *Session) prove(claim auth.Claim, then func(*Session)) {
 		return
 	}
 	s.set(checking, true)
-	s.login = &login{shard: sh, of: s.conn.Handle(), nonce: nonce, check: check, claims: claims, then: then}
-	s.login.Address(s.login)
+	g := &login{shard: sh, of: s.conn.Handle(), nonce: nonce, check: check, claims: claims, then: then}
+	g.Address(g)
+	s.keep(g, nil)
 	sh.loop.Park(&s.conn, 0)
-	sh.broker.helpers.Do(s.login)
+	sh.broker.helpers.Do(g)
 }
 
 // Work does the slow comparison. A helper's.
 func (g *login) Work() {
-	if g.gone.Load() {
+	if !g.state.CompareAndSwap(loginWaits, loginTaken) {
 		return
 	}
 	g.passed = g.check.Passes()
@@ -105,7 +114,7 @@ func (g *login) Deliver(l *loop.Loop) {
 		return
 	}
 	s := g.shard.sessionOf(c)
-	if s.login != g {
+	if s.login() != g {
 		return
 	}
 	s.set(checking, false)
@@ -113,11 +122,14 @@ func (g *login) Deliver(l *loop.Loop) {
 	l.Unpark(c)
 }
 
-// abandon tells the helpers that nobody waits any more.
+// abandon tells the helpers that nobody waits any more. What stays in their line holds nothing of what the client
+// sent.
 func (s *Session) abandon() {
-	if s.login != nil {
-		s.login.gone.Store(true)
-		s.login = nil
+	if g := s.login(); g != nil {
+		if g.state.CompareAndSwap(loginWaits, loginGone) {
+			g.check = auth.Check{}
+		}
+		s.keep(nil, nil)
 	}
 }
 
@@ -127,7 +139,6 @@ func (s *Session) judged(user *auth.User, claims string, then func(*Session)) {
 		s.notAuthorized(claims)
 		return
 	}
-	s.login = nil // a nonce is signed once
 	s.admitted(user, then)
 }
 

@@ -7,9 +7,11 @@ import (
 // Rules. What a session's user may publish and be delivered, asked on the session's loop. Who has no rules
 // pays for comparing a pointer with nil.
 
-// become takes over who the session is and what it may do. It has no subscriptions then.
+// become takes over who the session is and what it may do. It has no subscriptions then. What it has proved is over: a
+// nonce is signed once.
 func (s *Session) become(user *auth.User) {
-	s.user, s.replies = user, nil
+	s.user = user
+	s.keep(nil, nil)
 	rules := s.rules()
 	if rules == nil {
 		return
@@ -18,7 +20,7 @@ func (s *Session) become(user *auth.User) {
 		s.shard.verdicts = auth.NewVerdicts()
 	}
 	if r := rules.Responses(); r != nil {
-		s.replies = &replies{limits: *r}
+		s.keep(nil, &replies{limits: *r})
 	}
 }
 
@@ -36,7 +38,8 @@ func (s *Session) mayPublish(subj []byte) bool {
 	if rules == nil || s.shard.verdicts.MayPublish(rules, subj) {
 		return true
 	}
-	return s.replies != nil && s.replies.use(subj, s.shard.loop.Now())
+	owed := s.replies()
+	return owed != nil && owed.use(subj, s.shard.loop.Now())
 }
 
 // maySubscribe says whether the session may subscribe, in a queue group or outside (empty).
@@ -64,6 +67,6 @@ func (sub *subscription) queue() string {
 // reply subject that come one behind the other, max 1 lets none be answered.
 func (s *Session) owe(reply []byte) {
 	if !s.mayPublish(reply) {
-		s.replies.add(reply, s.shard.loop.Now())
+		s.replies().add(reply, s.shard.loop.Now())
 	}
 }

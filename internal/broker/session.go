@@ -28,13 +28,42 @@ type Session struct {
 	remote   netip.AddrPort
 	client   *clientInfo // what CONNECT said of the program, nil before
 	user     *auth.User  // who it is, nil where nobody has to say
-	login    *login      // while it has to prove that; nil where that needs no record
-	replies  *replies    // what it may publish because it was asked, nil unless it needs to be asked
+	aside    *aside      // what few sessions need, nil for the others
 
 	// Times are the loop's, in nanoseconds.
 	lastIn     int64 // last operation that counts as life
 	pingedAt   int64 // when the last PING went, 0 for none
 	pauseUntil int64 // present stall ends
+}
+
+// An aside is what a session needs while it proves who it is, or because of its permissions.
+type aside struct {
+	login   *login   // while proof needs a record
+	replies *replies // what it may publish because it was asked, nil unless it needs to be asked
+}
+
+// login is the record of the session's proof, or nil.
+func (s *Session) login() *login {
+	if s.aside == nil {
+		return nil
+	}
+	return s.aside.login
+}
+
+// replies are what the session may publish because it was asked, or nil.
+func (s *Session) replies() *replies {
+	if s.aside == nil {
+		return nil
+	}
+	return s.aside.replies
+}
+
+// keep replaces the aside.
+func (s *Session) keep(g *login, r *replies) {
+	s.aside = nil
+	if g != nil || r != nil {
+		s.aside = &aside{login: g, replies: r}
+	}
 }
 
 // traits are what CONNECT chose and what has happened, a bit each.

@@ -186,7 +186,7 @@ func (c *crowd) add(sub *subscription) {
 // alone reports whether it depends on the message, or on those before it, whether the subscription gets it, or
 // whether something is noted then: a set can have no such member.
 func (sub *subscription) alone() bool {
-	return sub.max > 0 || sub.filtered || sub.session.replies != nil || !sub.session.has(wantsEcho)
+	return sub.max > 0 || sub.filtered || sub.session.replies() != nil || !sub.session.has(wantsEcho)
 }
 
 func (c *crowd) find(key setKey) *set {
