@@ -114,8 +114,8 @@ func (g *login) Deliver(l *loop.Loop) {
 		return
 	}
 	s := g.shard.sessionOf(c)
-	if s.login() != g {
-		return
+	if invariant.Enabled {
+		invariant.Check(s.login() == g, "an answer for %s that it does not wait for", s)
 	}
 	s.set(checking, false)
 	s.judged(g.passed, g.claims, g.then)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -179,7 +180,9 @@ func (r *rig) holdHelpers() (release func()) {
 	for range n {
 		<-h.begun
 	}
-	return func() { close(h.end) }
+	release = sync.OnceFunc(func() { close(h.end) })
+	r.t.Cleanup(release) // or the broker would wait for them
+	return release
 }
 
 // waiting waits until so many sessions wait for a helper.
