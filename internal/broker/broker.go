@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gnatsd-ev/internal/auth"
 	"gnatsd-ev/internal/config"
 	"gnatsd-ev/internal/logging"
 	"gnatsd-ev/internal/proto"
@@ -28,6 +29,8 @@ type Facts struct {
 	Pinning        string // to which processors loops are bound, or why they are not
 	Listeners      []net.Addr
 	MaxConnections int
+	AuthRequired   bool          // clients prove who they are, or are taken for somebody
+	AuthTimeout    time.Duration // how long they have for that
 }
 
 // A ListenError says which address could not be bound, and why.
@@ -49,18 +52,21 @@ type Broker struct {
 	footing  footing
 	log      *logging.Logger
 	group    *loop.Group
-	shards   []*shard        // by loop
-	global   *Account        // $G, where everybody lives until accounts are configured
-	farewell *proto.Greeting // says that this server is a lame duck
+	shards   []*shard   // by loop
+	global   *Account   // $G, where everybody lives until accounts are configured
+	farewell *greetings // say that this server is a lame duck
 	facts    Facts
 	budget   loop.Budget
 	// greetingMax bounds an INFO line: names in it may be of any length.
 	greetingMax int
 
-	unwatch func() // ends the watchdog; set by Start
+	authority *auth.Authority
+
+	unwatch func()        // ends the watchdog; set by Start
+	helpers *auth.Helpers // set by Start, nil where no check is slow
 
 	// Any goroutine.
-	greeting  atomic.Pointer[proto.Greeting] // set by New, and again by LameDuck
+	greeting  atomic.Pointer[greetings] // set by New, and again by LameDuck
 	clientIDs atomic.Uint64
 	sessions  atomic.Int64 // admitted and not closed
 
@@ -71,6 +77,19 @@ type Broker struct {
 // New builds a broker and binds its listeners; nothing is accepted before Start.
 func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	return newOver(standing(nil, o), o, id, log)
+}
+
+// greetings are INFO for who has just connected and for who has come in: only the former is not told to prove
+// anything where it may stay nameless, as nats-server has it.
+type greetings struct{ hello, welcome *proto.Greeting }
+
+func newGreetings(info proto.Info, a *auth.Authority) *greetings {
+	var g greetings
+	info.AuthRequired = a.Announced()
+	g.hello = proto.NewGreeting(info)
+	info.AuthRequired = a.Required()
+	g.welcome = proto.NewGreeting(info)
+	return &g
 }
 
 // A footing is what a broker stands on, and bounds inside it. Tests put other systems
@@ -92,7 +111,11 @@ func standing(k loop.Kernel, o *config.Options) footing {
 // newOver is New on a footing of the caller's.
 func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	place := f.place
-	b := &Broker{options: o, footing: f, log: log, global: newAccount(proto.GlobalAccount, place.loops, f.matchCache), budget: budgetOf(o)}
+	authority, err := auth.New(o.Authorization)
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{authority: authority, options: o, footing: f, log: log, global: newAccount(proto.GlobalAccount, place.loops, f.matchCache), budget: budgetOf(o)}
 	group, err := loop.NewGroup(loop.Config{
 		Kernel: f.kernel, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
 		HeldMax: f.heldMax, Budget: b.budget,
@@ -106,7 +129,8 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 		return nil, err
 	}
 	b.group = group
-	b.facts = Facts{Loops: place.loops, Poller: loop.PollerName, Pinning: place.text, MaxConnections: o.MaxConnections}
+	b.facts = Facts{Loops: place.loops, Poller: loop.PollerName, Pinning: place.text, MaxConnections: o.MaxConnections,
+		AuthRequired: authority.Required(), AuthTimeout: authority.Timeout()}
 	for _, addr := range o.Addresses() {
 		bound, err := group.Listen(addr, nil)
 		if err != nil {
@@ -116,15 +140,15 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 		b.facts.Listeners = append(b.facts.Listeners, bound)
 	}
 	info := b.info(id)
-	b.greeting.Store(proto.NewGreeting(info))
+	b.greeting.Store(newGreetings(info, authority))
 	info.LameDuckMode = true
-	b.farewell = proto.NewGreeting(info)
-	b.greetingMax = len(b.farewell.Append(nil, 0, "")) + sessionFieldsMax
+	b.farewell = newGreetings(info, authority)
+	b.greetingMax = len(b.farewell.welcome.Append(nil, 0, "")) + sessionFieldsMax
 	return b, nil
 }
 
 // sessionFieldsMax bounds what an INFO line says of one session: its number and
-// address, which may name a zone, and its account's name.
+// address, which may name a zone, its nonce, and its account's name.
 const sessionFieldsMax = 1024
 
 // info is what INFO says to every client.
@@ -157,7 +181,15 @@ func (f Facts) Port() int {
 // Start runs the loops: connections are accepted from now on. A watchdog looks after
 // them until Shutdown.
 func (b *Broker) Start() error {
+	if b.authority.Slow() {
+		n := helpersFor(len(b.shards))
+		runtime.GOMAXPROCS(len(b.shards) + helperThreads + n) // before loops look at it
+		b.helpers = auth.StartHelpers(n)
+	}
 	if err := b.group.Start(); err != nil {
+		if b.helpers != nil {
+			b.helpers.Stop()
+		}
 		return err
 	}
 	b.unwatch = b.group.Watch(watcher{b.log})
@@ -178,6 +210,9 @@ func (b *Broker) Shutdown(deadline time.Duration) {
 	b.group.Stop(int64(deadline))
 	if b.unwatch != nil {
 		b.unwatch()
+	}
+	if b.helpers != nil {
+		b.helpers.Stop()
 	}
 }
 

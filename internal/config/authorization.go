@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Authorization is who may come in and what they may do: the block of that name, or the
 // flags --user, --pass and --auth. It is plain values, checked where they were read. A
@@ -43,4 +46,27 @@ type Subjects struct {
 type Responses struct {
 	Max     int           // replies to each; negative: any number
 	Expires time.Duration // after the delivery; negative: never
+}
+
+// setSecret takes the value of --user, --pass and --auth, which no error shows. nats-server takes an empty
+// one, as of a variable that is not set, for none, and starts open.
+func setSecret(to *string, s string) error {
+	if s == "" {
+		return errors.New("must not be empty: the broker would start open to all")
+	}
+	*to = s
+	return nil
+}
+
+// require has clients prove who they are if a flag asks for that.
+func (a *Authorization) require() {
+	a.Required = a.Required || a.User != "" || a.Password != "" || a.Token != ""
+}
+
+// check finds what would lock everybody out, or in nats-server let everybody in.
+func (a *Authorization) check() error {
+	if a.Password != "" && a.User == "" && a.Token == "" && len(a.Users) == 0 {
+		return misfit{"authorization", "--pass needs --user: nobody could connect, and with nats-server everybody"}
+	}
+	return nil
 }

@@ -204,7 +204,7 @@ func (r *reader) finishAuthorization() {
 		return
 	}
 	if plainPasswords(a) {
-		r.add(r.draft.origins["authorization"].at, remarked, "Plaintext passwords detected, use nkeys or bcrypt")
+		r.add(r.draft.origins["authorization"].at, remarked, plaintext)
 	}
 	name := a.NoAuthUser
 	if name == "" {
@@ -219,20 +219,11 @@ func (r *reader) finishAuthorization() {
 	}
 }
 
+// plaintext is said in nats-server's words.
+const plaintext = "Plaintext passwords detected, use nkeys or bcrypt"
+
 // plainPasswords reports whether somebody can read a password in the file.
 func plainPasswords(a *Authorization) bool {
 	plain := func(s string) bool { return s != "" && !secretHash.MatchString(s) }
 	return plain(a.Password) || plain(a.Token) || slices.ContainsFunc(a.Users, func(u User) bool { return plain(u.Password) })
-}
-
-// unenforced names what asks for authentication; empty means nothing does. As long as the broker
-// has none, this is the one place that keeps such options from starting an open one.
-func (o *Options) unenforced() (key string) {
-	switch {
-	case o.Authorization.Required:
-		return "authorization"
-	case o.Authorization.NoAuthUser != "":
-		return "no_auth_user"
-	}
-	return ""
 }

@@ -188,15 +188,24 @@ func TestFlagsWin(t *testing.T) {
 	}
 }
 
-// Who asks for authentication must not get an open broker, whatever else is in the file.
-func TestAuthenticationIsRefused(t *testing.T) {
-	for _, text := range []string{
-		"authorization { token: abcd }", "authorization { user: a }", "authorization { users: [{user: a, password: b}] }", "Authorization { user: a, pass: b }",
-		"authorization { users: [{user: a, password: b}] }\nno_auth_user: a", "no_auth_user: a", "authorization {}", "authorization { pass: x }",
-		"authorization { users: [] }", "a { token: abcd }\nauthorization: $a", `accounts { A { users: [] } }`,
+// Who asks for authentication must not get an open broker, whatever else is in the file: it is required, of
+// somebody, or nothing starts.
+func TestAuthenticationIsNeverIgnored(t *testing.T) {
+	for text, starts := range map[string]bool{
+		"authorization { token: abcd }": true, "authorization { user: a }": true, "authorization { users: [{user: a, password: b}] }": true,
+		"Authorization { user: a, pass: b }": true, "authorization { users: [{user: a, password: b}] }\nno_auth_user: a": true,
+		"a { token: abcd }\nauthorization: $a": true, "no_auth_user: a": false, "authorization {}": false, "authorization { pass: x }": false,
+		"authorization { users: [] }": false, "accounts { A { users: [] } }": false,
 	} {
-		if s, err := Read([]string{"-c", writtenTo(t, text)}); err == nil {
-			t.Errorf("%q started: %+v", text, s.Options.Authorization)
+		s, err := Read([]string{"-c", writtenTo(t, text)})
+		if (err == nil) != starts {
+			t.Errorf("%q: %v", text, err)
+		}
+		if err != nil {
+			continue
+		}
+		if a := s.Options.Authorization; !a.Required || a.User == "" && a.Token == "" && len(a.Users) == 0 {
+			t.Errorf("%q started open: %+v", text, a)
 		}
 	}
 }

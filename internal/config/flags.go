@@ -172,6 +172,7 @@ func (d *draft) action(rest []string) (Action, error) {
 
 // settle applies what depends on other options.
 func (d *draft) settle() {
+	d.Authorization.require()
 	if d.debugTrace != unset {
 		d.Trace, d.Debug = d.debugTrace == yes, d.debugTrace == yes
 	}

@@ -194,7 +194,7 @@ func TestErrors(t *testing.T) {
 // Every flag of nats-server that we do not honour must be refused with exit
 // code 1, and must never show a password.
 func TestRefused(t *testing.T) {
-	for _, name := range strings.Fields(`-ms= --https_port= --user= --pass= --auth= --tls --tlsverify --tlscert= --tlskey= --tlscacert=
+	for _, name := range strings.Fields(`-ms= --https_port= --tls --tlsverify --tlscert= --tlskey= --tlscacert=
 		--help_tls -js --jetstream -sd= --store_dir= --routes= --cluster= --cluster_listen= --cluster_name=
 		--cluster_advertise= --no_advertise --connect_retries=`) {
 		name, valued := strings.CutSuffix(name, "=")
@@ -215,9 +215,34 @@ func TestRefused(t *testing.T) {
 			}
 		}
 	}
-	_, _, err := read("--user a --pass b")
+	_, _, err := read("--tls --js")
 	if err == nil || strings.Count(err.Error(), "\n") != 1 {
 		t.Errorf("each refused flag must have its line: %v", err)
+	}
+}
+
+// A flag that asks for authentication has it required, and one without a value is refused: a variable that is
+// not set must not start a broker that is open to all. No error shows a password.
+func TestAuthorizationFlags(t *testing.T) {
+	for line, want := range map[string]Authorization{
+		"--user a --pass s3cr3t": {Required: true, User: "a", Password: "s3cr3t"},
+		"-user=a -pass=s3cr3t":   {Required: true, User: "a", Password: "s3cr3t"},
+		"--user a":               {Required: true, User: "a"},
+		"--auth s3cr3t":          {Required: true, Token: "s3cr3t"},
+	} {
+		o, _, err := read(line)
+		if err != nil || !reflect.DeepEqual(o.Authorization, want) {
+			t.Errorf("%s: %+v, %v", line, o, err)
+		}
+	}
+	for _, line := range []string{"--pass s3cr3t", "--user= --pass s3cr3t", "--user a --pass=", "--auth=", "--user a --pass s3cr3t --auth="} {
+		if o, _, err := read(line); err == nil || o != nil || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%s: %+v, %v", line, o, err)
+		}
+	}
+	s, err := Read([]string{"--user", "a", "--pass", "s3cr3t"})
+	if err != nil || strings.Contains(s.Show(), "s3cr3t") || !strings.Contains(s.Show(), "authorization { # flag --") || len(s.Remarks) != 1 || !strings.Contains(s.Remarks[0], plaintext) {
+		t.Errorf("%v, %q, %v", s.Show(), s.Remarks, err)
 	}
 }
 

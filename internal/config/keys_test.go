@@ -38,9 +38,8 @@ func optionTable() string {
 	for _, k := range eventLoopKeys {
 		row(quoted(k.names, eventLoops+"."), flags(k), "applied; nats-server has no such option")
 	}
-	for _, name := range []string{"authorization", "no_auth_user"} {
-		row(quoted(name, ""), "`--user` `--pass` `--auth`", "checked, then refused: "+noAuthentication)
-	}
+	row(quoted("authorization", ""), "`--user` `--pass` `--auth`", "applied")
+	row(quoted("no_auth_user", ""), "", "applied")
 	for _, k := range refusedKeys {
 		row(quoted(k.names, ""), "", "refused: "+k.why+"; "+k.cure)
 	}

@@ -160,6 +160,9 @@ func (o *Options) Check() error {
 	if int64(o.MaxPayload) > o.MaxPending {
 		return misfit{"max_payload max_pending", fmt.Sprintf("max_payload (%v) cannot be higher than max_pending (%v)", o.MaxPayload, o.MaxPending)}
 	}
+	if err := o.Authorization.check(); err != nil {
+		return err
+	}
 	if strings.Contains(o.ServerName, " ") {
 		return misfit{"server_name", "server name cannot contain spaces"}
 	}

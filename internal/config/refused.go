@@ -14,14 +14,8 @@ type refusal struct {
 	cure  string
 }
 
-const (
-	noAuthentication     = "authentication is not supported yet, and the broker must not start open to all"
-	noAuthenticationCure = "leave it out and bind a protected address with --addr"
-)
-
 var refusals = []refusal{
 	{[]string{"ms=", "https_port="}, "TLS is not supported yet, and what is monitored must not go in the clear", "use --http_port behind a TLS proxy"},
-	{[]string{"user=", "pass=", "auth="}, noAuthentication, noAuthenticationCure},
 	{[]string{"tls", "tlsverify", "tlscert=", "tlskey=", "tlscacert=", "help_tls"}, "TLS is not supported yet, and the broker must not start in the clear",
 		"leave it out and put a TLS proxy in front"},
 	{[]string{"js", "jetstream", "sd=", "store_dir="}, "JetStream is not supported by an edge broker", "run it on a nats-server hub"},

@@ -77,7 +77,7 @@ func Read(args []string) (*Settings, error) {
 	d.overrule(args)
 	d.settle()
 	d.ConfigFile = flags.ConfigFile
-	d.check(said, action)
+	d.check(said)
 	said.sort(d.ConfigFile)
 	return d.settings(said, action)
 }
@@ -138,6 +138,9 @@ func (d *draft) flagged(f flag, typed string) {
 			d.came(k.name(""), origin{flag: typed})
 		}
 	}
+	if slices.ContainsFunc(authorizationFlags, func(a flag) bool { return slices.Contains(a.names, name) }) {
+		d.came("authorization", origin{flag: typed})
+	}
 	for _, k := range eventLoopKeys {
 		if k.flags == name {
 			d.came(k.name(eventLoops), origin{flag: typed})
@@ -145,14 +148,14 @@ func (d *draft) flagged(f flag, typed string) {
 	}
 }
 
-// check finds what does not fit together, and what we cannot do.
-func (d *draft) check(said *complaints, action Action) {
+// check finds what does not fit together, and what is odd.
+func (d *draft) check(said *complaints) {
 	if err := d.Check(); err != nil && said.count(wrong) == 0 {
 		m, _ := errors.AsType[misfit](err)
 		said.add(d.placeOf(strings.Fields(m.keys)...), wrong, "%v", err)
 	}
-	if key := d.unenforced(); key != "" && action != ShowConfig {
-		said.add(d.placeOf(key), wrong, "%s: %s; %s", key, noAuthentication, noAuthenticationCure)
+	if d.origins["authorization"].flag != "" && plainPasswords(&d.Authorization) {
+		said.add(place{}, remarked, "%s", plaintext)
 	}
 	if host := d.MonitorHost(); d.HTTPPort != 0 && (host == "" || host == "0.0.0.0" || host == "::") {
 		said.add(d.placeOf("http_port"), remarked, "the monitor answers whoever reaches this machine, on any of its addresses: http: \"127.0.0.1:%d\" in a file keeps it here", d.HTTPPort)

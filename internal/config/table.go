@@ -22,6 +22,7 @@ type group struct {
 // groups are all flags in the order of the help.
 var groups = []group{
 	{"Server Options", serverFlags},
+	{"Authorization Options", authorizationFlags},
 	{"Limits", limitFlags},
 	{"Logging Options", loggingFlags},
 	{"Profiling Options", profilingFlags},
@@ -52,6 +53,15 @@ var serverFlags = []flag{
 		func(d *draft, s string) error { return setChoice(&d.Pin, s) }},
 	{[]string{"io_uring"}, "auto|on|off", "Write to many connections in one call (default: auto)",
 		func(d *draft, s string) error { return setChoice(&d.IOUring, s) }},
+}
+
+var authorizationFlags = []flag{
+	{[]string{"user"}, "user", "User required for connections; others are refused",
+		func(d *draft, s string) error { return setSecret(&d.Authorization.User, s) }},
+	{[]string{"pass"}, "password", "Password of the user, plain or bcrypt",
+		func(d *draft, s string) error { return setSecret(&d.Authorization.Password, s) }},
+	{[]string{"auth"}, "token", "Token required for connections, plain or bcrypt",
+		func(d *draft, s string) error { return setSecret(&d.Authorization.Token, s) }},
 }
 
 var limitFlags = []flag{

@@ -24,6 +24,7 @@ type varz struct {
 	Go             string            `json:"go"`
 	Host           string            `json:"host"`
 	Port           int               `json:"port"`
+	AuthRequired   bool              `json:"auth_required,omitempty"`
 	MaxConnections int               `json:"max_connections"`
 	MaxSubs        int               `json:"max_subscriptions,omitempty"`
 	PingInterval   time.Duration     `json:"ping_interval"`
@@ -32,6 +33,7 @@ type varz struct {
 	HTTPPort       int               `json:"http_port"`
 	HTTPBasePath   string            `json:"http_base_path"`
 	HTTPSPort      int               `json:"https_port"`
+	AuthTimeout    float64           `json:"auth_timeout"` // seconds
 	MaxControlLine int32             `json:"max_control_line"`
 	MaxPayload     int               `json:"max_payload"`
 	MaxPending     int64             `json:"max_pending"`
@@ -146,6 +148,7 @@ func (m *Monitor) configured() *varz {
 	v := &varz{
 		ServerID: id.ID, ServerName: id.Name, Version: proto.VersionLevel, Proto: proto.ProtoLevel,
 		GitCommit: id.GitCommit, Go: runtime.Version(), Host: o.Host, Port: f.Port(),
+		AuthRequired: f.AuthRequired, AuthTimeout: f.AuthTimeout.Seconds(),
 		MaxConnections: f.MaxConnections, MaxSubs: o.MaxSubscriptions, PingInterval: o.PingInterval, PingMax: o.PingMax,
 		HTTPHost: o.MonitorHost(), HTTPPort: m.port, MaxControlLine: o.MaxControlLine, MaxPayload: int(o.MaxPayload),
 		MaxPending: o.MaxPending, WriteDeadline: o.WriteDeadline,

@@ -314,6 +314,8 @@ func TestFailedStarts(t *testing.T) {
 }
 
 func TestCommandLine(t *testing.T) {
+	t.Setenv("SENSOR_PASSWORD", "one") // docs/secure.conf takes them from there
+	t.Setenv("WORKER_PASSWORD", "two")
 	for _, c := range []struct {
 		line           string
 		code           int
@@ -325,13 +327,15 @@ func TestCommandLine(t *testing.T) {
 		{"--prot 1", 2, "", "gnatsd-ev: unknown flag \"--prot\"; did you mean --port?"},
 		{"-p x", 2, "", "gnatsd-ev: -p \"x\": a whole number is wanted"},
 		{"--tls --tlscert a --tlskey b", 1, "", "gnatsd-ev: --tls: TLS is not supported yet"},
-		{"--auth s3cr3t", 1, "", "gnatsd-ev: --auth: authentication is not supported yet"},
+		{"--pass s3cr3t", 1, "", "gnatsd-ev: --pass needs --user: "},
+		{"--auth=", 1, "", "gnatsd-ev: --auth \"\": must not be empty"},
 		{"bogus", 1, "", "gnatsd-ev: unrecognized command: \"bogus\""},
 		{"-t", 1, "", "gnatsd-ev: must specify [-c, --config] option"},
 		{"-t -c ../../docs/gnatsd-ev.conf", 0, "", "gnatsd-ev: configuration file ../../docs/gnatsd-ev.conf is valid (sha256:"},
+		{"-t -c ../../docs/secure.conf", 0, "", "../../docs/secure.conf:3:1: note: Plaintext passwords detected"},
 		{"config show -p 5", 0, "host: \"0.0.0.0\"", ""},
 		{"-c /nowhere/x", 1, "", "gnatsd-ev: open /nowhere/x: no such file or directory"},
-		{"-c ../config/testdata/complaints/unknown.conf", 1, "", "gnatsd-ev: configuration file ../config/testdata/complaints/unknown.conf is not valid: 8 errors\n"},
+		{"-c ../config/testdata/complaints/unknown.conf", 1, "", "gnatsd-ev: configuration file ../config/testdata/complaints/unknown.conf is not valid: 7 errors\n"},
 		{"-c ../config/testdata/complaints/mixed.conf", 1, "", "gnatsd-ev: configuration file"},
 	} {
 		var stdout, stderr strings.Builder

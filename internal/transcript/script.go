@@ -16,11 +16,14 @@ import (
 // OptionNames, with their values as written.
 type Options map[string]string
 
-// OptionNames are the options a script may ask for. Each is the name of a
+// ConfigOption is the option whose value is a configuration file, in one line of JSON.
+const ConfigOption = "config"
+
+// OptionNames are the options a script may ask for. Each but ConfigOption is the name of a
 // flag of gnatsd-ev and means what nats-server's option of that name means.
 func OptionNames() []string {
 	return []string{
-		"max_connections", "max_control_line", "max_payload", "max_pending", "max_subscription_tokens",
+		"user", "pass", "auth", ConfigOption, "max_connections", "max_control_line", "max_payload", "max_pending", "max_subscription_tokens",
 		"max_subscriptions", "ping_interval", "ping_max", "write_deadline",
 	}
 }
