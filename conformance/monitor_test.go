@@ -26,7 +26,7 @@ var ownVarz = []string{"gnatsd_ev", "panics", "stuck", "collector", "loops"}
 // leftOut are names a nats-server without options serves that do not apply here:
 // authentication, TLS, clusters, gateways, leaf nodes, other protocols, JetStream and a
 // system account are not there yet or never.
-var leftOut = []string{"auth_timeout", "cluster", "disk_io_wait_stats", "feature_flags", "gateway", "jetstream", "leaf",
+var leftOut = []string{"cluster", "disk_io_wait_stats", "feature_flags", "gateway", "jetstream", "leaf",
 	"mqtt", "system_account", "websocket"}
 
 var monitored = transcript.Options{"http_port": "-1"}

@@ -8,8 +8,9 @@ import "gnatsd-ev/internal/invariant"
 
 const (
 	// blockSize is what one block holds: large enough that a burst to a
-	// thousand connections costs each of them one write of one piece.
-	blockSize = 128 << 10
+	// thousand connections costs each of them one write of one piece. Payloads of powers of
+	// two, with their heads, fill it.
+	blockSize = 136 << 10
 
 	// freeBlocksMax is how many emptied blocks a loop keeps for the next burst, and
 	// bareBlocksMax how many of those whose bytes are not theirs.

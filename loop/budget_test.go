@@ -25,7 +25,7 @@ func (s *stage) stopped(n int) (readers []*actor) {
 // message is what fills a block of its own, so that a model knows who holds what.
 func message(n int) []byte { return bytes.Repeat([]byte("."), blockSize+n) }
 
-const messageBlock = 2*blockSize + blockCost // what one counts
+const messageBlock = 256<<10 + blockCost // what one counts
 
 // A holding is a reader of the model: how much it is owed, and in which blocks.
 type holding struct {

@@ -225,7 +225,7 @@ func (l *Loop) dropInput(c *Conn) {
 	l.recount(in, 0)
 	l.inputBytes -= cap(in.buf)
 	in.off, in.need = 0, 0
-	if cap(in.buf) < 1<<sizeClassMin {
+	if cap(in.buf) < smallInput {
 		in.buf = in.buf[:0] // a busy connection's next read ends in mid-operation as well
 	} else {
 		l.returnBytes(in.buf)
@@ -253,13 +253,16 @@ func (l *Loop) takeInput() *input {
 // grabInput returns an empty slice for n kept bytes: close to n when small, since
 // most kept input is a piece of a control line, from the pools otherwise.
 func grabInput(n int) []byte {
-	if n < 1<<sizeClassMin {
+	if n < smallInput {
 		return make([]byte, 0, (n+inputGrain-1)&^(inputGrain-1))
 	}
 	return grabBytes(n)
 }
 
-const inputGrain = 64
+const (
+	inputGrain = 64
+	smallInput = 4 << 10
+)
 
 // Park stops visits to the connection until Unpark, for at most d nanoseconds if
 // d is positive: that is how a publisher is slowed down. Input already

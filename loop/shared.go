@@ -73,43 +73,60 @@ func overwrite(b []byte) {
 	}
 }
 
-// Large byte slices are kept by powers of two, so that a 64 MB buffer is never
-// handed out for a hundred bytes.
+// Large byte slices are kept by size: powers of two, so that a 64 MB buffer is never
+// handed out for a hundred bytes, and somewhat more than powers of two. Payloads often are powers
+// of two, and with a head, CRLF or a control line beside them they would take twice their size.
 const (
-	sizeClassMin = 12 // 4 KB
+	sizeClassMin = 11 // 2 KB
 	sizeClassMax = 27 // 128 MB; larger ones are left to the collector
 )
 
-var sizeClasses [sizeClassMax + 1]sync.Pool
+// exactClasses and wideClasses hold slices of 1<<i and of wide(i) bytes.
+var exactClasses, wideClasses [sizeClassMax + 1]sync.Pool
+
+// wide is the size somewhat above a power of two: by a quarter, and from 32 KB on by 8 KB, of
+// which the allocator gives whole ones only.
+func wide(class int) int { return 1<<class + min(1<<class/4, 8<<10) }
+
+// classFor returns the smallest kind of slice with n bytes; no pool for what is left to the collector.
+func classFor(n int) (pool *sync.Pool, size int) {
+	class := max(bits.Len(uint(n-1)), sizeClassMin)
+	switch {
+	case class > sizeClassMin && class <= sizeClassMax+1 && n <= wide(class-1):
+		return &wideClasses[class-1], wide(class - 1)
+	case class > sizeClassMax:
+		return nil, n
+	}
+	return &exactClasses[class], 1 << class
+}
 
 // grabBytes returns a slice with capacity for n bytes at least.
 func grabBytes(n int) []byte {
-	class := max(bits.Len(uint(n-1)), sizeClassMin)
-	if class > sizeClassMax {
-		return make([]byte, 0, n)
+	pool, size := classFor(n)
+	if pool != nil {
+		if p, ok := pool.Get().(*byteBox); ok {
+			b := p.b
+			p.b = nil
+			boxes.Put(p)
+			return b[:0]
+		}
 	}
-	if p, ok := sizeClasses[class].Get().(*byteBox); ok {
-		b := p.b
-		p.b = nil
-		boxes.Put(p)
-		return b[:0]
-	}
-	return make([]byte, 0, 1<<class)
+	return make([]byte, 0, size)
 }
 
 // returnBytes takes back a slice from grabBytes that nobody uses any more. What goes because
 // the budget is exceeded is left to the collector: pools would keep all of it.
 func (l *Loop) returnBytes(b []byte) {
-	if l.level == over {
+	if l.level == over || cap(b) == 0 {
 		return
 	}
-	class := bits.Len(uint(cap(b))) - 1
-	if class < sizeClassMin || class > sizeClassMax || cap(b) != 1<<class {
+	pool, size := classFor(cap(b))
+	if pool == nil || size != cap(b) {
 		return
 	}
 	p := boxes.Get().(*byteBox)
 	p.b = b
-	sizeClasses[class].Put(p)
+	pool.Put(p)
 }
 
 // byteBox carries a slice through a sync.Pool without allocating its header.

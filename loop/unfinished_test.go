@@ -39,7 +39,7 @@ func TestTheOldestUnfinishedInputGoesFirst(t *testing.T) {
 	const total, bound = 64 << 20, 1 << 20
 	s := newStage(t, Config{Budget: Budget{Total: total, Unfinished: bound, Guarded: total}})
 	small := s.uploads(3, 100, false) // older, but they hold nothing worth having
-	large := s.uploads(20, 40<<10, false)
+	large := s.uploads(30, 40<<10, false)
 	if n := s.l.unfinishedBytes(); n > bound {
 		t.Errorf("%d bytes of unfinished input are held", n)
 	}
@@ -56,7 +56,7 @@ func TestTheOldestUnfinishedInputGoesFirst(t *testing.T) {
 		}
 	}
 	if gone == 0 || gone > 10 {
-		t.Errorf("%d of 20 uploads are gone", gone)
+		t.Errorf("%d of 30 uploads are gone", gone)
 	}
 	for i, a := range small {
 		if a.closed > 0 || !a.conn.Open() {

@@ -4,12 +4,22 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"gnatsd-ev/internal/transcript"
 )
 
 // FuzzParser compares one stream fed whole with the same stream fed in pieces,
 // whose lengths are the bytes of cuts, used again and again, and with the naive
-// twin. The seeds in testdata/fuzz/FuzzParser run in every go test.
+// twin. The seeds in testdata/fuzz/FuzzParser run in every go test, and so does
+// what clients say in the recorded transcripts.
 func FuzzParser(f *testing.F) {
+	streams, err := transcript.SentIn("../internal/broker/testdata/wire", 8<<10)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i, stream := range streams {
+		f.Add(stream, []byte{byte(i % 8), 0, byte(i)})
+	}
 	f.Fuzz(func(t *testing.T, stream, cuts []byte) { checkStream(t, string(stream), cuts) })
 }
 

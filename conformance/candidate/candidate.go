@@ -29,7 +29,7 @@ const (
 // A Setting says how to start the binary. Its zero value means no options, any
 // port and the number of loops the binary chooses.
 type Setting struct {
-	// Options become flags of the same names.
+	// Options become flags of the same names; a configuration becomes a file first.
 	Options transcript.Options
 	// Flags are further arguments.
 	Flags []string
@@ -85,6 +85,13 @@ func Start(binary, dir string, s Setting) (*Process, error) {
 		line = append(line, "--loops", strconv.Itoa(s.Loops))
 	}
 	for name, value := range s.Options {
+		if name == transcript.ConfigOption {
+			file := filepath.Join(dir, "gnatsd-ev.conf")
+			if err := os.WriteFile(file, []byte(value), 0o600); err != nil {
+				return nil, err
+			}
+			value = file
+		}
 		line = append(line, "--"+name+"="+value) // so that booleans take it as well
 	}
 	line = append(line, s.Flags...)

@@ -4,6 +4,7 @@ package oracle
 import (
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -23,7 +24,11 @@ type Server struct {
 // Start runs a nats-server with the options of a script, on the given port of
 // 127.0.0.1; port -1 takes any free one. The caller must Stop it.
 func Start(options transcript.Options, port int) (*Server, error) {
-	opts := &server.Options{Host: "127.0.0.1", Port: port, NoLog: true, NoSigs: true}
+	opts, err := configured(options[transcript.ConfigOption])
+	if err != nil {
+		return nil, err
+	}
+	opts.Host, opts.Port, opts.NoLog, opts.NoSigs = "127.0.0.1", port, true, true
 	for name, value := range options {
 		if err := set(opts, name, value); err != nil {
 			return nil, fmt.Errorf("option %s: %w", name, err)
@@ -44,8 +49,38 @@ func Start(options transcript.Options, port int) (*Server, error) {
 	return &Server{inner}, nil
 }
 
+// configured reads a configuration file that stands in one line, if there is one.
+func configured(text string) (*server.Options, error) {
+	if text == "" {
+		return &server.Options{}, nil
+	}
+	f, err := os.CreateTemp("", "oracle-*.conf")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(f.Name())
+	if _, err := f.WriteString(text); err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	return server.ProcessConfigFile(f.Name())
+}
+
 func set(opts *server.Options, name, value string) (err error) {
 	switch name {
+	case transcript.ConfigOption:
+		return nil // it was read
+	case "user":
+		opts.Username = value
+		return nil
+	case "pass":
+		opts.Password = value
+		return nil
+	case "auth":
+		opts.Authorization = value
+		return nil
 	case "ping_interval":
 		opts.PingInterval, err = time.ParseDuration(value)
 		return err

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gnatsd-ev/internal/auth"
 	"gnatsd-ev/internal/config"
 	"gnatsd-ev/internal/logging"
 	"gnatsd-ev/internal/proto"
@@ -29,7 +30,9 @@ type Facts struct {
 	Pinning        string // to which processors loops are bound, or why they are not
 	Listeners      []net.Addr
 	MaxConnections int
-	CertNotAfter   time.Time // when the server's certificate ends; zero without TLS
+	CertNotAfter   time.Time     // when the server's certificate ends; zero without TLS
+	AuthRequired   bool          // clients prove who they are, or are taken for somebody
+	AuthTimeout    time.Duration // how long they have for that
 }
 
 // A ListenError says which address could not be bound, and why.
@@ -51,9 +54,9 @@ type Broker struct {
 	footing  footing
 	log      *logging.Logger
 	group    *loop.Group
-	shards   []*shard        // by loop
-	global   *Account        // $G, where everybody lives until accounts are configured
-	farewell *proto.Greeting // says that this server is a lame duck
+	shards   []*shard   // by loop
+	global   *Account   // $G, where everybody lives until accounts are configured
+	farewell *greetings // say that this server is a lame duck
 	facts    Facts
 	budget   loop.Budget
 	gate     transport.Gate      // for what computes long beside the loops
@@ -61,10 +64,13 @@ type Broker struct {
 	// greetingMax bounds an INFO line: names in it may be of any length.
 	greetingMax int
 
-	unwatch func() // ends the watchdog; set by Start
+	authority *auth.Authority
+
+	unwatch func()        // ends the watchdog; set by Start
+	helpers *auth.Helpers // set by Start, nil where no check is slow
 
 	// Any goroutine.
-	greeting  atomic.Pointer[proto.Greeting] // set by New, and again by LameDuck
+	greeting  atomic.Pointer[greetings] // set by New, and again by LameDuck
 	clientIDs atomic.Uint64
 	sessions  atomic.Int64 // admitted and not closed
 
@@ -75,6 +81,19 @@ type Broker struct {
 // New builds a broker and binds its listeners; nothing is accepted before Start.
 func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	return newOver(standing(nil, o), o, id, log)
+}
+
+// greetings are INFO for who has just connected and for who has come in: only the former is not told to prove
+// anything where it may stay nameless, as nats-server has it.
+type greetings struct{ hello, welcome *proto.Greeting }
+
+func newGreetings(info proto.Info, a *auth.Authority) *greetings {
+	var g greetings
+	info.AuthRequired = a.Announced()
+	g.hello = proto.NewGreeting(info)
+	info.AuthRequired = a.Required()
+	g.welcome = proto.NewGreeting(info)
+	return &g
 }
 
 // A footing is what a broker stands on, and bounds inside it. Tests put other systems
@@ -98,14 +117,8 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 	place := f.place
 	b := &Broker{options: o, footing: f, log: log, global: newAccount(proto.GlobalAccount, place.loops, f.matchCache), budget: budgetOf(o),
 		gate: transport.NewGate(helperThreads)}
-	var notAfter time.Time
-	if o.TLS.On() {
-		c, err := o.TLS.Load()
-		if err != nil {
-			return nil, err
-		}
-		b.tls = transport.NewAcceptor(c, b.gate)
-		notAfter = c.Certificates[0].Leaf.NotAfter
+	if err := b.guard(); err != nil {
+		return nil, err
 	}
 	group, err := loop.NewGroup(loop.Config{
 		Kernel: f.kernel, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
@@ -120,7 +133,7 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 		return nil, err
 	}
 	b.group = group
-	b.facts = Facts{Loops: place.loops, Poller: loop.PollerName, Pinning: place.text, MaxConnections: o.MaxConnections, CertNotAfter: notAfter}
+	b.facts.Loops, b.facts.Poller, b.facts.Pinning, b.facts.MaxConnections = place.loops, loop.PollerName, place.text, o.MaxConnections
 	for _, addr := range o.Addresses() {
 		bound, err := group.Listen(addr, nil)
 		if err != nil {
@@ -130,15 +143,38 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 		b.facts.Listeners = append(b.facts.Listeners, bound)
 	}
 	info := b.info(id)
-	b.greeting.Store(proto.NewGreeting(info))
+	b.greeting.Store(newGreetings(info, b.authority))
 	info.LameDuckMode = true
-	b.farewell = proto.NewGreeting(info)
-	b.greetingMax = len(b.farewell.Append(nil, 0, "")) + sessionFieldsMax
+	b.farewell = newGreetings(info, b.authority)
+	b.greetingMax = len(b.farewell.welcome.Append(nil, 0, "")) + sessionFieldsMax
 	return b, nil
 }
 
+// guard reads what keeps strangers out: who may come in, and the certificates.
+func (b *Broker) guard() (err error) {
+	o := b.options
+	who := o.Authorization
+	if who.Timeout <= 0 && o.TLS.On() {
+		who.Timeout = o.TLS.Timeout + time.Second // nats-server's default is longer with TLS
+	}
+	if b.authority, err = auth.New(who); err != nil {
+		return err
+	}
+	b.facts.AuthRequired, b.facts.AuthTimeout = b.authority.Required(), b.authority.Timeout()
+	if !o.TLS.On() {
+		return nil
+	}
+	c, err := o.TLS.Load()
+	if err != nil {
+		return err
+	}
+	b.tls = transport.NewAcceptor(c, b.gate)
+	b.facts.CertNotAfter = c.Certificates[0].Leaf.NotAfter
+	return nil
+}
+
 // sessionFieldsMax bounds what an INFO line says of one session: its number and
-// address, which may name a zone, and its account's name.
+// address, which may name a zone, its nonce, and its account's name.
 const sessionFieldsMax = 1024
 
 // info is what INFO says to every client.
@@ -172,7 +208,15 @@ func (f Facts) Port() int {
 // Start runs the loops: connections are accepted from now on. A watchdog looks after
 // them until Shutdown.
 func (b *Broker) Start() error {
+	if b.authority.Slow() {
+		n := helpersFor(len(b.shards))
+		runtime.GOMAXPROCS(len(b.shards) + helperThreads + n) // before loops look at it
+		b.helpers = auth.StartHelpers(n)
+	}
 	if err := b.group.Start(); err != nil {
+		if b.helpers != nil {
+			b.helpers.Stop()
+		}
 		return err
 	}
 	b.unwatch = b.group.Watch(watcher{b.log})
@@ -196,6 +240,9 @@ func (b *Broker) Shutdown(deadline time.Duration) {
 	}
 	if b.unwatch != nil {
 		b.unwatch()
+	}
+	if b.helpers != nil {
+		b.helpers.Stop()
 	}
 }
 

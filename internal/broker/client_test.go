@@ -31,11 +31,11 @@ type rig struct {
 // start runs a broker with a number of loops until the test ends.
 func start(t testing.TB, loops int, adjust ...func(*config.Options)) *rig {
 	t.Helper()
-	return startLogged(t, loops, logging.Discard(), adjust...)
+	return startLogged(t, logging.Discard(), loops, adjust...)
 }
 
 // startLogged is start with a log.
-func startLogged(t testing.TB, loops int, log *logging.Logger, adjust ...func(*config.Options)) *rig {
+func startLogged(t testing.TB, log *logging.Logger, loops int, adjust ...func(*config.Options)) *rig {
 	t.Helper()
 	o := config.Default()
 	o.Host, o.Port, o.Loops, o.Pin = "127.0.0.1", config.RandomPort, loops, config.Off
@@ -187,7 +187,7 @@ func (c *client) read() (frame, error) {
 		case "PING":
 			continue
 		case "MSG", "HMSG":
-			return c.message(verb, strings.Fields(rest))
+			return c.message(verb, strings.Split(rest, " "))
 		}
 		return frame{verb: verb, text: text}, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"gnatsd-ev/internal/auth"
 	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/logging"
 	"gnatsd-ev/internal/proto"
@@ -21,29 +22,38 @@ func (s *Session) connect(op *parser.Op) {
 		s.end(proto.ProtocolViolation)
 		return
 	}
-	first := !s.has(connected)
 	s.adopt(c)
-	sh.loop.Enter()
-	if first {
-		s.regroup()
-		s.wakeForFirstPing()
-	} else {
+	if s.has(connected) {
+		sh.loop.Enter()
 		s.dropAll()
+		sh.loop.Leave()
 	}
-	sh.loop.Leave()
+	s.prove(auth.ClaimOf(c, auth.Standard), sequel(c))
+}
+
+// sequel is what comes of a CONNECT once it is known who sent it.
+func sequel(c *proto.Connect) func(*Session) {
 	switch {
 	case c.NamesAccount():
-		sh.log.Limited(errorLevel, "authorization", "%s - authentication error", s)
-		s.endWith(proto.ErrAuthorization, proto.AuthenticationViolation)
+		return (*Session).refuseAccount
 	case c.Protocol < 0 || c.Protocol > proto.ClientProtocolMax:
-		sh.log.Limited(errorLevel, "protocol", "%s - %s", s, proto.ErrClientProtocol.Text)
-		s.endWith(proto.ErrClientProtocol, proto.BadClientProtocolVersion)
+		return (*Session).refuseProtocol
 	case c.NoResponders && !c.Headers:
-		sh.log.Limited(errorLevel, "no responders", "%s - %s", s, proto.ErrNoRespondersHeaders.Text)
-		s.endWith(proto.ErrNoRespondersHeaders, proto.NoRespondersRequiresHeaders)
-	default:
-		s.acknowledge()
+		return (*Session).refuseNoHeaders
 	}
+	return (*Session).acknowledge
+}
+
+func (s *Session) refuseAccount() { s.notAuthorized("") }
+
+func (s *Session) refuseProtocol() {
+	s.shard.log.Limited(errorLevel, "protocol", "%s - %s", s, proto.ErrClientProtocol.Text)
+	s.endWith(proto.ErrClientProtocol, proto.BadClientProtocolVersion)
+}
+
+func (s *Session) refuseNoHeaders() {
+	s.shard.log.Limited(errorLevel, "no responders", "%s - %s", s, proto.ErrNoRespondersHeaders.Text)
+	s.endWith(proto.ErrNoRespondersHeaders, proto.NoRespondersRequiresHeaders)
 }
 
 // options returns what CONNECT has chosen so far.
@@ -62,8 +72,6 @@ func (s *Session) options() proto.Connect {
 
 // adopt takes over what CONNECT has chosen.
 func (s *Session) adopt(c *proto.Connect) {
-	s.set(connected, true)
-	s.shard.loop.Trust(&s.conn)
 	s.set(verbose, c.Verbose)
 	s.set(pedantic, c.Pedantic)
 	s.set(wantsEcho, c.Echo)
@@ -89,7 +97,7 @@ func (s *Session) ping(*parser.Op) {
 	s.set(firstPongSent, true)
 	if s.has(asyncInfo) {
 		sh := s.shard
-		s.send(sh.broker.greeting.Load().AppendConnected(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote),
+		s.send(sh.broker.greeting.Load().welcome.AppendConnected(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote),
 			proto.Connected{MaxPayload: s.parser.MaxPayload, Account: s.table.account.name}))
 	}
 }
@@ -126,8 +134,12 @@ func (s *Session) wakeForFirstPing() {
 func (s *Session) Tick(now int64) {
 	sh := s.shard
 	invariant.Reached("tick", s)
-	if s.has(handshaking) {
+	switch {
+	case s.has(handshaking):
 		s.handshakeTimedOut()
+		return
+	case s.has(unproven):
+		s.tooLate()
 		return
 	}
 	sh.log.Debugf("%s - Client Ping Timer", s)

@@ -9,8 +9,8 @@ import (
 // Deliver. Runs on the subscriber's loop.
 // in: a message and a topic it matched    out: encoded frames, in the segments of the subscribers
 //
-// Last checks happen here: still open, own echo, auto-unsubscribe, pending
-// limit. Deliver never removes, closes or calls back into routing; it marks,
+// Last checks happen here: still open, own echo, auto-unsubscribe, what the
+// user is denied, pending limit. Deliver never removes, closes or calls back into routing; it marks,
 // and the end of the turn reaps.
 
 // deliver hands the message to the topic's plain subscribers and reports
@@ -81,6 +81,9 @@ func (sh *shard) deliverOne(sub *subscription, m *message) bool {
 	if sub.max > 0 && sub.delivered >= sub.max {
 		return false
 	}
+	if sub.filtered && !sh.verdicts.MayReceive(s.rules(), m.subject, sub.queue()) {
+		return false
+	}
 	sub.delivered++
 	head, body := sh.encode(m, sub.sid, s.has(takesHeaders))
 	sh.delivered(m, 1)
@@ -91,6 +94,9 @@ func (sh *shard) deliverOne(sub *subscription, m *message) bool {
 	sh.loop.Spend(1)
 	if sh.trace {
 		s.traceDelivery(m, sub.sid)
+	}
+	if len(m.reply) > 0 && s.replies() != nil {
+		s.owe(m.reply)
 	}
 	if sub.max > 0 && sub.delivered == sub.max {
 		sh.expired = append(sh.expired, sub)

@@ -1,14 +1,19 @@
 package broker
 
-import "gnatsd-ev/loop"
+import (
+	"math/bits"
+	"sync/atomic"
+
+	"gnatsd-ev/loop"
+)
 
 // Fan-out. Runs on the publisher's loop, while its PUB is applied.
 // in: a message    out: deliveries on this loop, one parcel entry for each other loop
 // Order: one publisher to one subscriber keeps publish order; mailboxes are first in, first out.
 
 // fanOut routes a message. delivered reports whether somebody on this loop got
-// it, or another loop was given it; asked, that exactly one other loop has it
-// and will answer for us, with a 503, if it finds nobody.
+// it, or another loop was given it; asked, that others have it and will answer
+// for us, with a 503, if they find nobody.
 func (sh *shard) fanOut(m *message, wants503 bool) (delivered, asked bool) {
 	sh.match(m, !sh.alone)
 	var targets loopSet
@@ -33,11 +38,40 @@ func (sh *shard) fanOut(m *message, wants503 bool) (delivered, asked bool) {
 		delivered = delivered || here
 	}
 	if targets != 0 {
-		asked = wants503 && !delivered && targets&(targets-1) == 0
+		asked = wants503 && !delivered && sh.askable(m, targets)
 		sh.post(m, targets, contests, asked)
 	}
 	m.release(sh.loop)
 	return delivered || targets != 0, asked
+}
+
+// askable reports whether the targets can tell that a request reached nobody. One alone can. Several have
+// somebody each, as a rule, and are not asked; only where users are denied what they subscribe to it
+// happens that all of many auditors must not have it.
+func (sh *shard) askable(m *message, targets loopSet) bool {
+	n := bits.OnesCount64(uint64(targets))
+	if n > 1 {
+		if !sh.broker.authority.Filters() {
+			return false
+		}
+		m.ask = &ask{}
+		m.ask.left.Store(int32(n))
+	}
+	return true
+}
+
+// An ask is a request that several loops were given and none has answered yet. Any loop.
+type ask struct {
+	left  atomic.Int32 // loops that have not looked
+	taken atomic.Bool  // somebody got it
+}
+
+// looked notes that one loop has, and reports whether it was the last and nobody got the request.
+func (a *ask) looked(delivered bool) (nobody bool) {
+	if delivered {
+		a.taken.Store(true)
+	}
+	return a.left.Add(-1) == 0 && !a.taken.Load()
 }
 
 // sharedMin is the payload from which loops share one copy: below it, copying

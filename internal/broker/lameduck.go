@@ -70,7 +70,7 @@ func (s *Session) bidFarewell() {
 		return
 	}
 	sh := s.shard
-	s.send(sh.broker.farewell.Append(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote)))
+	s.send(sh.broker.farewell.welcome.Append(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote)))
 }
 
 // sendAway closes a session as a shutdown does.

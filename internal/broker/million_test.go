@@ -315,7 +315,9 @@ func TestSessionsByTheMillion(t *testing.T) {
 		clients, every = n, config.DefaultPingInterval
 	}
 	word := strings.Repeat("w", 128)
-	r := startCrowd(t, 2, clients, newScript("all", "own.", word), func(o *config.Options) { o.PingInterval = every })
+	r := startCrowd(t, 2, clients, newScript("all", "own.", word), func(o *config.Options) {
+		o.PingInterval, o.PingMax = every, 1<<20 // a machine with much else to do makes nobody stale
+	})
 	onLoops(r.Broker, nothing) // all that a broker makes once is there
 	spans, live := heapInUse()
 	r.connect(spans, live)

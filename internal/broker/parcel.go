@@ -28,6 +28,7 @@ type parcel struct {
 type entry struct {
 	account    *Account
 	shared     *loop.Shared // the payload with CRLF, nil when it is in bytes
+	ask        *ask         // if the publisher wants to know, and several loops have it
 	origin     origin
 	tried      loopSet // loops that had no member to give it to
 	at         uint32
@@ -83,7 +84,7 @@ func (p *parcel) passOn(m *message, groups []*queueGroup, tried loopSet, laps ui
 
 func (p *parcel) append(m *message) *entry {
 	p.entries = append(p.entries, entry{
-		account: m.account, origin: m.origin, at: uint32(len(p.bytes)), subject: uint32(len(m.subject)),
+		account: m.account, origin: m.origin, ask: m.ask, at: uint32(len(p.bytes)), subject: uint32(len(m.subject)),
 		reply: uint32(len(m.reply)), payload: uint32(len(m.payload)), header: uint32(m.header),
 	})
 	e := &p.entries[len(p.entries)-1]
@@ -154,7 +155,7 @@ func (p *parcel) Deliver(*loop.Loop) {
 func (sh *shard) receiveEntry(p *parcel, e *entry) {
 	b := p.bytes[e.at:]
 	m := &sh.message
-	*m = message{account: e.account, origin: e.origin, header: int(e.header), shared: e.shared, laps: e.laps}
+	*m = message{account: e.account, origin: e.origin, header: int(e.header), shared: e.shared, laps: e.laps, ask: e.ask}
 	m.subject, b = b[:e.subject:e.subject], b[e.subject:]
 	m.reply, b = b[:e.reply:e.reply], b[e.reply:]
 	if e.shared != nil {
@@ -185,6 +186,9 @@ func (sh *shard) receiveEntry(p *parcel, e *entry) {
 			delivered = true
 		}
 		groups = groups[n:]
+	}
+	if e.ask != nil {
+		delivered = !e.ask.looked(delivered)
 	}
 	if e.wants503 && !delivered {
 		sh.sendBack(e.origin, m.reply, m.subject)

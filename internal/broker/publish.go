@@ -25,6 +25,7 @@ type message struct {
 	origin origin       // the publisher, wherever it lives
 	shared *loop.Shared // payload and CRLF, when loops share one copy
 	laps   uint8        // how often it was on its way around all loops for a queue name
+	ask    *ask         // what the loops that have it agree on whether to answer, nil as a rule
 
 	whole loop.Span // payload and CRLF as encoded on this loop, once that is worth sharing
 	has   bool      // whole is set
@@ -47,6 +48,11 @@ func (s *Session) publish(op *parser.Op) {
 		s.sendErr(proto.ErrPublishSubject)
 	}
 	if len(op.Subject) > 0 && (op.Subject[0] == '_' || op.Subject[0] == '$') && reservedSubject(op.Subject) {
+		s.logViolation("Publish Violation - Subject", op.Subject)
+		s.sendErr(proto.PublishViolation(op.Subject))
+		return
+	}
+	if s.user != nil && !s.mayPublish(op.Subject) {
 		s.logViolation("Publish Violation - Subject", op.Subject)
 		s.sendErr(proto.PublishViolation(op.Subject))
 		return

@@ -178,7 +178,7 @@ func (sh *shard) deliverToMember(own []*group, first int, m *message) bool {
 
 // receiveForGroups delivers a message that another loop chose this one for, or
 // passes it on. groups are of one queue name. It reports whether a member got
-// it or may still get it; wants503 goes with the message, for the loop that
+// it or may still get it, unless that is for others to ask; wants503 goes with the message, for the loop that
 // finds nobody to answer.
 func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSet, wants503 bool) bool {
 	own := sh.own[:0]
@@ -209,9 +209,13 @@ func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSe
 	if target < 0 {
 		return false
 	}
+	if m.ask != nil { // one more looks, and nobody has it yet
+		m.ask.left.Add(1)
+		wants503 = true
+	}
 	sh.parcelFor(target).passOn(m, groups, tried, laps, wants503)
 	sh.weigh(target)
-	return true
+	return m.ask == nil
 }
 
 // lapsMax is how often a message begins anew with the loops it was tried on: a group

@@ -391,7 +391,7 @@ func TestHandshakeLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close(time.Second)
-	r := startLogged(t, 1, log, withTLS(t), func(o *config.Options) { o.TLS.Timeout = time.Second })
+	r := startLogged(t, log, 1, withTLS(t), func(o *config.Options) { o.TLS.Timeout = time.Second })
 	s := r.secret()
 	s.Close()
 	for _, say := range []func(net.Conn){

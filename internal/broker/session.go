@@ -3,6 +3,7 @@ package broker
 import (
 	"net/netip"
 
+	"gnatsd-ev/internal/auth"
 	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/proto"
 	"gnatsd-ev/loop"
@@ -26,11 +27,43 @@ type Session struct {
 	subs     sids
 	remote   netip.AddrPort
 	client   *clientInfo // what CONNECT said of the program, nil before
+	user     *auth.User  // who it is, nil where nobody has to say
+	aside    *aside      // what few sessions need, nil for the others
 
 	// Times are the loop's, in nanoseconds.
 	lastIn     int64 // last operation that counts as life
 	pingedAt   int64 // when the last PING went, 0 for none
 	pauseUntil int64 // present stall ends
+}
+
+// An aside is what a session needs while it proves who it is, or because of its permissions.
+type aside struct {
+	login   *login   // while proof needs a record
+	replies *replies // what it may publish because it was asked, nil unless it needs to be asked
+}
+
+// login is the record of the session's proof, or nil.
+func (s *Session) login() *login {
+	if s.aside == nil {
+		return nil
+	}
+	return s.aside.login
+}
+
+// replies are what the session may publish because it was asked, or nil.
+func (s *Session) replies() *replies {
+	if s.aside == nil {
+		return nil
+	}
+	return s.aside.replies
+}
+
+// keep replaces the aside.
+func (s *Session) keep(g *login, r *replies) {
+	s.aside = nil
+	if g != nil || r != nil {
+		s.aside = &aside{login: g, replies: r}
+	}
 }
 
 // traits are what CONNECT chose and what has happened, a bit each.
@@ -47,6 +80,8 @@ const (
 	firstPongSent // and a PING answered since
 	counted       // among the broker's connections
 	handshaking   // its TLS handshake is not over
+	unproven      // has to prove who it is, and nothing is applied before
+	checking      // a helper compares what it has proved; its input waits
 )
 
 func (s *Session) has(t traits) bool { return s.traits&t != 0 }
@@ -69,6 +104,9 @@ type clientInfo struct {
 func (s *Session) Receive(b []byte) (int, int) {
 	sh := s.shard
 	sh.loop.AssertOn()
+	if s.has(unproven) && !s.opensWith(b) {
+		return s.waits(b, 0)
+	}
 	op := &sh.op
 	done := 0
 	for {
@@ -91,8 +129,8 @@ func (s *Session) Receive(b []byte) (int, int) {
 		done += n
 		sh.loop.Spend(operationWork)
 		switch {
-		case !s.conn.Open():
-			return len(b), 0
+		case !s.conn.Open() || s.has(checking):
+			return s.waits(b, done)
 		case sh.congested != 0:
 			s.parkForRoom()
 			return done, loop.Again
@@ -103,6 +141,14 @@ func (s *Session) Receive(b []byte) (int, int) {
 			return done, loop.Again
 		}
 	}
+}
+
+// waits is what Receive returns once the session has ended, or a helper is busy for it.
+func (s *Session) waits(b []byte, done int) (int, int) {
+	if !s.conn.Open() {
+		return len(b), 0
+	}
+	return done, loop.Again
 }
 
 // operationWork is what an operation costs in the loop's units of work, less
@@ -130,7 +176,8 @@ func (s *Session) Opened() {
 	sh := s.shard
 	s.lastIn = sh.loop.Now()
 	invariant.Reached("open", s)
-	s.send(sh.broker.greeting.Load().Append(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote)))
+	nonce := s.challenge()
+	s.send(sh.broker.greeting.Load().hello.AppendNonce(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote), nonce))
 	if sh.log.DebugOn() {
 		sh.log.Debugf("%s - Client connection created", s)
 	}
@@ -147,12 +194,16 @@ func (s *Session) Opened() {
 	s.awaitConnect()
 }
 
-// awaitConnect bounds what the session may cost before it has sent CONNECT. It may stay silent, as nobody
-// has to say who he is yet; the deadline for that is set here, and kept by Tick.
+// awaitConnect bounds what the session may cost before it has sent CONNECT. Where it has to prove who it
+// is it has so long for that; elsewhere it may stay silent. Tick keeps both.
 func (s *Session) awaitConnect() {
-	l := s.shard.loop
+	l, b := s.shard.loop, s.shard.broker
 	l.Guard(&s.conn)
-	l.WakeAt(&s.conn, l.Now()+int64(s.shard.broker.options.PingInterval))
+	patience := b.options.PingInterval
+	if s.has(unproven) {
+		patience = b.authority.Timeout()
+	}
+	l.WakeAt(&s.conn, l.Now()+int64(patience))
 }
 
 // Ended notes that no more input comes.
@@ -201,6 +252,7 @@ func (s *Session) Teardown() bool {
 // Closed is the session's end.
 func (s *Session) Closed() {
 	sh := s.shard
+	s.abandon()
 	if s.has(counted) {
 		sh.broker.leave()
 	}

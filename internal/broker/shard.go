@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"gnatsd-ev/internal/auth"
 	"gnatsd-ev/internal/logging"
 	"gnatsd-ev/internal/proto"
 	"gnatsd-ev/loop"
@@ -60,6 +61,7 @@ type shard struct {
 	connect     proto.Connect
 	lastIP      netip.Addr
 	lastIPText  string
+	verdicts    *auth.Verdicts // nil until a user with rules came
 	seed        uint64
 
 	// Home loop only: what the turn gathers.

@@ -19,7 +19,7 @@ func (s *Session) subscribe(op *parser.Op) {
 	sh.expire()
 	sh.loop.Leave()
 	switch {
-	case string(op.Queue) == systemGroup:
+	case string(op.Queue) == systemGroup || s.user != nil && !s.maySubscribe(op.Subject, op.Queue):
 		s.logSubViolation("Subscription Violation", op.Subject, op.Queue, op.SID)
 		s.sendErr(proto.SubscribeViolation(op.Subject, op.Queue))
 		return
@@ -42,7 +42,7 @@ func (s *Session) subscribe(op *parser.Op) {
 	}
 	sh.loop.Enter()
 	tp := s.table.find(op.Subject)
-	sub := &subscription{session: s, topic: tp, sid: sidString(op.SID)}
+	sub := &subscription{session: s, topic: tp, sid: sidString(op.SID), filtered: s.filtered(op.Subject)}
 	s.subs.put(sub)
 	if len(op.Queue) > 0 {
 		tp.addMember(sub, op.Queue)

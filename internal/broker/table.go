@@ -102,6 +102,7 @@ type subscription struct {
 	sid       string
 	set       *set // where it is a member; nil when it is its topic's only one
 	place     int32
+	filtered  bool   // its user is denied some of what it matches
 	max       uint64 // messages after which it ends, 0 for never
 	delivered uint64 // messages so far; in a plain set, less what the set had when it joined
 }
@@ -160,7 +161,7 @@ func (tp *topic) gather() *crowd {
 
 // add puts a subscription in the set whose members get the same bytes.
 func (c *crowd) add(sub *subscription) {
-	if sub.max > 0 || !sub.session.has(wantsEcho) {
+	if sub.alone() {
 		c.special.add(sub)
 		return
 	}
@@ -180,6 +181,12 @@ func (c *crowd) add(sub *subscription) {
 	}
 	s.add(sub)
 	sub.delivered -= s.delivered // modulo 2^64: their sum is what counts
+}
+
+// alone reports whether it depends on the message, or on those before it, whether the subscription gets it, or
+// whether something is noted then: a set can have no such member.
+func (sub *subscription) alone() bool {
+	return sub.max > 0 || sub.filtered || sub.session.replies() != nil || !sub.session.has(wantsEcho)
 }
 
 func (c *crowd) find(key setKey) *set {

@@ -19,6 +19,12 @@ type placement struct {
 // as loops, two busy helpers put tens of milliseconds on messages.
 const helperThreads = 2
 
+// loopsAHelper is how many loops there are for each helper that compares passwords: they may take a part
+// of the machine from messages, never all of it.
+const loopsAHelper = 4
+
+func helpersFor(loops int) int { return max(1, loops/loopsAHelper) }
+
 // placeLoops chooses the number of loops and their processors: those of the
 // process's own affinity mask, at most what a CPU quota gives. Without --pin=on loops are
 // bound only where processors are left for others: a scheduler that may not move any loop

@@ -8,8 +8,8 @@ import (
 	"gnatsd-ev/parser"
 )
 
-// String is how log lines name the session: address, number, and what CONNECT
-// said of the program, quoted.
+// String is how log lines name the session: address, number, what CONNECT
+// said of the program, and who it has proved to be, quoted.
 func (s *Session) String() string {
 	b := s.remote.AppendTo(nil)
 	b = append(b, " - cid:"...)
@@ -29,6 +29,9 @@ func (s *Session) String() string {
 			label = append(label, part...)
 		}
 		b = logging.Quote(append(b, " - "...), label)
+	}
+	if s.user != nil {
+		b = logging.Quote(append(b, " - "...), []byte(s.table.account.name+"/"+s.user.Label()))
 	}
 	return string(b)
 }

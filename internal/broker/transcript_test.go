@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -54,6 +55,13 @@ func scriptOptions(t *testing.T, script *transcript.Script) func(*config.Options
 			args = append(args, "--max_connections", fmt.Sprint(o.MaxConnections))
 		}
 		for name, value := range script.Options {
+			if name == transcript.ConfigOption {
+				file := filepath.Join(t.TempDir(), "script.conf")
+				if err := os.WriteFile(file, []byte(value), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				value = file
+			}
 			args = append(args, "--"+name, value)
 		}
 		given, _, err := config.ParseFlags(args)

@@ -16,9 +16,11 @@ const (
 	ShowHelp                  // print Help and exit
 	SendSignal                // send Options.Signal to a broker that runs, and exit
 	ShowTLSHelp               // print HelpTLS and exit
+	TestConfig                // say that the configuration file is valid and exit
+	ShowConfig                // print Settings.Show and exit
 )
 
-// The exit codes for errors of ParseFlags.
+// The exit codes for errors of Read.
 const (
 	exitRefused = 1 // understood, but refused
 	exitUsage   = 2 // not understood
@@ -29,7 +31,7 @@ type usageError struct{ text string }
 
 func (e usageError) Error() string { return e.text }
 
-// ExitCode returns the exit code for an error of ParseFlags: 2 when the command
+// ExitCode returns the exit code for an error of Read: 2 when the command
 // line was not understood, 1 when something in it is refused.
 func ExitCode(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
@@ -43,7 +45,10 @@ type draft struct {
 	*Options
 	help, version bool
 	helpTLS       bool
-	bindGiven     bool // -a or -p was given
+	test          bool              // -t was given
+	bindGiven     bool              // -a or -p was given, or what says the same in the file
+	traceVerbose  bool              // the file asks for it
+	origins       map[string]origin // of options that were set, by the names of their keys
 	refused       []string
 	tls           choice // --tls
 	tlsGiven      bool   // any other flag of TLS
@@ -73,33 +78,13 @@ func parseChoice(s string) (choice, error) {
 	return no, nil
 }
 
-// ParseFlags reads the arguments of the program, without its name. One dash or
-// two, "-flag value" or "-flag=value" (for booleans only this), underscores or
-// dashes in names: all the same. The error is for the user, in one or more
-// lines; ExitCode says how to exit with it. Only Serve and SendSignal come with options,
-// and only those of Serve are checked.
+// ParseFlags is Read for those who need no more than the options.
 func ParseFlags(args []string) (*Options, Action, error) {
-	d := &draft{Options: Default()}
-	rest, err := d.parse(args)
+	s, err := Read(args)
 	if err != nil {
 		return nil, Serve, err
 	}
-	if action, err := d.action(rest); err == nil && action == SendSignal {
-		return d.Options, action, nil
-	} else if err != nil || action != Serve {
-		return nil, action, err
-	}
-	if len(d.refused) > 0 {
-		return nil, Serve, errors.New(strings.Join(d.refused, "\n"))
-	}
-	d.settle()
-	if err := d.settleTLS(); err != nil {
-		return nil, Serve, err
-	}
-	if err := d.Check(); err != nil {
-		return nil, Serve, err
-	}
-	return d.Options, Serve, nil
+	return s.Options, s.Action, nil
 }
 
 // parse reads flags up to the first argument that is none and returns the
@@ -132,6 +117,7 @@ func (d *draft) parse(args []string) (rest []string, err error) {
 		if err := f.set(d, value); err != nil {
 			return nil, badValue(typed, value, err)
 		}
+		d.flagged(f, typed)
 	}
 	return nil, nil
 }
@@ -178,6 +164,8 @@ func (d *draft) action(rest []string) (Action, error) {
 		return Serve, nil
 	}
 	switch strings.ToLower(rest[0]) {
+	case "config":
+		return Serve, errors.New("unrecognized command: \"config\" (config show prints the options in force)")
 	case "version":
 		return ShowVersion, nil
 	case "help":
@@ -188,8 +176,9 @@ func (d *draft) action(rest []string) (Action, error) {
 	return Serve, fmt.Errorf("unrecognized command: %q", rest[0])
 }
 
-// settle applies what depends on other flags.
+// settle applies what depends on other options.
 func (d *draft) settle() {
+	d.Authorization.require()
 	if d.debugTrace != unset {
 		d.Trace, d.Debug = d.debugTrace == yes, d.debugTrace == yes
 	}
@@ -204,6 +193,7 @@ func (d *draft) settle() {
 	if !d.bindGiven && len(d.Listen) > 0 {
 		d.Host, d.Port, _ = splitAddress(d.Listen[0])
 		d.Listen = d.Listen[1:]
+		d.origins["host"], d.origins["port"] = d.origins[listenOption], d.origins[listenOption]
 	}
 	for i, a := range d.Listen {
 		host, port, _ := splitAddress(a)

@@ -194,8 +194,7 @@ func TestErrors(t *testing.T) {
 // Every flag of nats-server that we do not honour must be refused with exit
 // code 1, and must never show a password.
 func TestRefused(t *testing.T) {
-	for _, name := range strings.Fields(`-c= --config= -t -ms= --https_port= --user= --pass= --auth=
-		-js --jetstream -sd= --store_dir= --routes= --cluster= --cluster_listen= --cluster_name=
+	for _, name := range strings.Fields(`-ms= --https_port= -js --jetstream -sd= --store_dir= --routes= --cluster= --cluster_listen= --cluster_name=
 		--cluster_advertise= --no_advertise --connect_retries=`) {
 		name, valued := strings.CutSuffix(name, "=")
 		forms := [][]string{{name}, {name + "=false"}}
@@ -215,9 +214,34 @@ func TestRefused(t *testing.T) {
 			}
 		}
 	}
-	_, _, err := read("--user a --pass b")
+	_, _, err := read("--routes x --js")
 	if err == nil || strings.Count(err.Error(), "\n") != 1 {
 		t.Errorf("each refused flag must have its line: %v", err)
+	}
+}
+
+// A flag that asks for authentication has it required, and one without a value is refused: a variable that is
+// not set must not start a broker that is open to all. No error shows a password.
+func TestAuthorizationFlags(t *testing.T) {
+	for line, want := range map[string]Authorization{
+		"--user a --pass s3cr3t": {Required: true, User: "a", Password: "s3cr3t"},
+		"-user=a -pass=s3cr3t":   {Required: true, User: "a", Password: "s3cr3t"},
+		"--user a":               {Required: true, User: "a"},
+		"--auth s3cr3t":          {Required: true, Token: "s3cr3t"},
+	} {
+		o, _, err := read(line)
+		if err != nil || !reflect.DeepEqual(o.Authorization, want) {
+			t.Errorf("%s: %+v, %v", line, o, err)
+		}
+	}
+	for _, line := range []string{"--pass s3cr3t", "--user= --pass s3cr3t", "--user a --pass=", "--auth=", "--user a --pass s3cr3t --auth="} {
+		if o, _, err := read(line); err == nil || o != nil || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%s: %+v, %v", line, o, err)
+		}
+	}
+	s, err := Read([]string{"--user", "a", "--pass", "s3cr3t"})
+	if err != nil || strings.Contains(s.Show(), "s3cr3t") || !strings.Contains(s.Show(), "authorization { # flag --") || len(s.Remarks) != 1 || !strings.Contains(s.Remarks[0], plaintext) {
+		t.Errorf("%v, %q, %v", s.Show(), s.Remarks, err)
 	}
 }
 
@@ -281,19 +305,6 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s is missing", name)
 		}
 	}
-}
-
-func FuzzParseFlags(f *testing.F) {
-	f.Add("-p\n4222\n--max_payload=1mb")
-	f.Fuzz(func(t *testing.T, line string) {
-		o, action, err := ParseFlags(strings.Split(line, "\n"))
-		if (o == nil) != (err != nil || action != Serve && action != SendSignal) {
-			t.Fatalf("options %v, action %d, error %v", o, action, err)
-		}
-		if o != nil && (o.MaxPayload <= 0 || int64(o.MaxPayload) > o.MaxPending || o.PingInterval <= 0 || o.WriteDeadline <= 0) {
-			t.Fatalf("bad options were let through: %+v", o)
-		}
-	})
 }
 
 // The wanted halves are what nats-server 2.15.2 put into INFO.

@@ -11,7 +11,7 @@ const helpWidth = 100
 // Help returns the text of --help, made from the tables of flags.
 func Help() string {
 	var b strings.Builder
-	b.WriteString("Usage: gnatsd-ev [options]\n")
+	b.WriteString("Usage: gnatsd-ev [options]\n       gnatsd-ev config show [options]     prints the options in force, and where each comes from\n")
 	for _, g := range groups {
 		fmt.Fprintf(&b, "\n%s:\n", g.title)
 		for _, f := range g.flags {

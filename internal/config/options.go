@@ -1,10 +1,9 @@
 // Package config holds the options of the broker and reads them from the
-// command line. Names, value syntax and meanings are nats-server's wherever
+// command line and a configuration file. Names, value syntax and meanings are nats-server's wherever
 // nats-server has the option; what is not supported is refused with a reason.
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -72,10 +71,14 @@ type Options struct {
 
 	Signal *Signal // with the action SendSignal
 
+	ConfigFile   string // as it was given; empty: none
+	ConfigDigest string // of what it says, as nats-server's
+
 	PidFile      string // empty: none
 	PortsFileDir string // where the ports file goes; empty: none
 	ProfilePort  int    // of the profiler, on loopback; 0: none, RandomPort: any
-	HTTPPort     int    // of the monitor, on Host; 0: none, RandomPort: any
+	HTTPHost     string // of the monitor; empty: Host
+	HTTPPort     int    // of the monitor; 0: none, RandomPort: any
 
 	LogFile         string // empty: standard error
 	LogSizeLimit    int64  // bytes of LogFile beyond which it is put aside; 0: never
@@ -103,7 +106,8 @@ type Options struct {
 	LameDuckDuration    time.Duration // over which clients are sent away
 	LameDuckGracePeriod time.Duration // of it, between the notice and the first close
 
-	TLS TLS // of client connections
+	TLS           TLS // of client connections
+	Authorization Authorization
 }
 
 // Default returns the options of a broker started without flags.
@@ -138,29 +142,46 @@ func joinAddress(host string, port int) string {
 	return net.JoinHostPort(host, strconv.Itoa(max(port, 0)))
 }
 
+// MonitorHost returns the host the monitor binds.
+func (o *Options) MonitorHost() string {
+	if o.HTTPHost != "" {
+		return o.HTTPHost
+	}
+	return o.Host
+}
+
+// A misfit is options that do not fit together; keys are their names in the order in which to
+// look at them, with blanks between.
+type misfit struct{ keys, text string }
+
+func (m misfit) Error() string { return m.text }
+
 // Check finds what does not fit together. The single values were checked when
 // they were read.
 func (o *Options) Check() error {
 	if int64(o.MaxPayload) > o.MaxPending {
-		return fmt.Errorf("max_payload (%v) cannot be higher than max_pending (%v)", o.MaxPayload, o.MaxPending)
+		return misfit{"max_payload max_pending", fmt.Sprintf("max_payload (%v) cannot be higher than max_pending (%v)", o.MaxPayload, o.MaxPending)}
+	}
+	if err := o.Authorization.check(); err != nil {
+		return err
 	}
 	if strings.Contains(o.ServerName, " ") {
-		return errors.New("server name cannot contain spaces")
+		return misfit{"server_name", "server name cannot contain spaces"}
 	}
 	if o.MaxPendingTotal > 0 && PayloadsInTotal*int64(o.MaxPayload) > o.MaxPendingTotal {
-		return fmt.Errorf("max_pending_total (%v) must be %d times max_payload (%v) at least", o.MaxPendingTotal, PayloadsInTotal, o.MaxPayload)
+		return misfit{"event_loops.max_pending_total max_payload", fmt.Sprintf("max_pending_total (%v) must be %d times max_payload (%v) at least", o.MaxPendingTotal, PayloadsInTotal, o.MaxPayload)}
 	}
 	if o.LameDuckGracePeriod >= o.LameDuckDuration {
-		return fmt.Errorf("lame_duck_grace_period (%v) must be less than lame_duck_duration (%v)", o.LameDuckGracePeriod, o.LameDuckDuration)
+		return misfit{"lame_duck_grace_period lame_duck_duration", fmt.Sprintf("lame_duck_grace_period (%v) must be less than lame_duck_duration (%v)", o.LameDuckGracePeriod, o.LameDuckDuration)}
 	}
 	seen := make(map[string]bool)
 	all := o.Addresses()
 	if o.HTTPPort != 0 {
-		all = append(all, joinAddress(o.Host, o.HTTPPort))
+		all = append(all, joinAddress(o.MonitorHost(), o.HTTPPort))
 	}
 	for _, a := range all {
 		if seen[a] && !strings.HasSuffix(a, ":0") {
-			return fmt.Errorf("the address %s is given twice: name each listener once", a)
+			return misfit{"event_loops.listen http_port port host", fmt.Sprintf("the address %s is given twice: name each listener once", a)}
 		}
 		seen[a] = true
 	}

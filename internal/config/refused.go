@@ -15,10 +15,7 @@ type refusal struct {
 }
 
 var refusals = []refusal{
-	{[]string{"c=", "config=", "t"}, "configuration files are not supported yet", "give the options as flags, see --help"},
 	{[]string{"ms=", "https_port="}, "TLS is not supported for monitoring yet, and what is monitored must not go in the clear", "use --http_port behind a TLS proxy"},
-	{[]string{"user=", "pass=", "auth="}, "authentication is not supported yet, and the broker must not start open to all",
-		"leave it out and bind a protected address with --addr"},
 	{[]string{"js", "jetstream", "sd=", "store_dir="}, "JetStream is not supported by an edge broker", "run it on a nats-server hub"},
 	{[]string{"routes=", "cluster=", "cluster_listen=", "cluster_name=", "cluster_advertise=", "no_advertise", "connect_retries="},
 		"clusters are not supported by an edge broker", "run them on nats-server hubs"},

@@ -22,6 +22,7 @@ type group struct {
 // groups are all flags in the order of the help.
 var groups = []group{
 	{"Server Options", serverFlags},
+	{"Authorization Options", authorizationFlags},
 	{"Limits", limitFlags},
 	{"Logging Options", loggingFlags},
 	{"TLS Options", tlsFlags},
@@ -30,11 +31,15 @@ var groups = []group{
 }
 
 var serverFlags = []flag{
+	{[]string{"c", "config"}, "file", "Configuration file; flags win over it",
+		func(d *draft, s string) error { d.ConfigFile = s; return nil }},
+	{[]string{"t"}, "", "Test the configuration file and exit",
+		func(d *draft, s string) (err error) { d.test, err = parseBool(s); return }},
 	{[]string{"a", "net", "addr"}, "host", "Bind to host address (default: 0.0.0.0)", setHost},
 	{[]string{"p", "port"}, "port", "Use port for clients, -1 for any (default: 4222)", setPort},
 	{[]string{"listen"}, "host:port", "Further listener, repeatable; without -a, -p it replaces them", addListen},
 	{[]string{"n", "name", "server_name"}, "name", "Server name (default: the server's id)",
-		func(d *draft, s string) (err error) { d.ServerName, err = parseText(s); return }},
+		func(d *draft, s string) (err error) { d.ServerName, err = parseName(s); return }},
 	{[]string{"client_advertise"}, "host[:port]", "Client address to advertise to other servers",
 		func(d *draft, s string) (err error) { d.ClientAdvertise, err = parseAdvertise(s); return }},
 	{[]string{"P", "pid"}, "file", "File to store PID",
@@ -49,6 +54,15 @@ var serverFlags = []flag{
 		func(d *draft, s string) error { return setChoice(&d.Pin, s) }},
 	{[]string{"io_uring"}, "auto|on|off", "Write to many connections in one call (default: auto)",
 		func(d *draft, s string) error { return setChoice(&d.IOUring, s) }},
+}
+
+var authorizationFlags = []flag{
+	{[]string{"user"}, "user", "User required for connections; others are refused",
+		func(d *draft, s string) error { return setSecret(&d.Authorization.User, s) }},
+	{[]string{"pass"}, "password", "Password of the user, plain or bcrypt",
+		func(d *draft, s string) error { return setSecret(&d.Authorization.Password, s) }},
+	{[]string{"auth"}, "token", "Token required for connections, plain or bcrypt",
+		func(d *draft, s string) error { return setSecret(&d.Authorization.Token, s) }},
 }
 
 var limitFlags = []flag{

@@ -146,6 +146,14 @@ func parseText(s string) (string, error) {
 	return s, nil
 }
 
+// parseName takes the name of a server.
+func parseName(s string) (string, error) {
+	if strings.Contains(s, " ") {
+		return "", errors.New("server name cannot contain spaces")
+	}
+	return parseText(s)
+}
+
 // splitAddress reads host:port with a port, or with -1 for any free one.
 func splitAddress(s string) (host string, port int, err error) {
 	host, digits, err := net.SplitHostPort(s)

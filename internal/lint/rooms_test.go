@@ -54,7 +54,9 @@ var everywhere = []string{"internal/invariant"}
 // a decision: write it down in docs/decisions/ first.
 var foreign = []string{
 	"golang.org/x/sys/",
+	"golang.org/x/crypto/bcrypt",
 	"github.com/HdrHistogram/hdrhistogram-go",
+	"github.com/nats-io/nats-server/v2/conf",
 	"github.com/nats-io/nkeys",
 	"github.com/nats-io/nuid",
 	"github.com/valyala/bytebufferpool",

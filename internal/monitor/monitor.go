@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"strconv"
@@ -60,7 +59,7 @@ var pages = map[string]func(*Monitor, http.ResponseWriter, *http.Request){
 
 // Listen binds the port; nobody is answered before Serve.
 func Listen(c Config) (*Monitor, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(c.Options.Host, strconv.Itoa(max(c.Options.HTTPPort, 0))))
+	l, err := net.Listen("tcp", net.JoinHostPort(c.Options.MonitorHost(), strconv.Itoa(max(c.Options.HTTPPort, 0))))
 	if err != nil {
 		return nil, fmt.Errorf("can't listen to the monitor port: %w", err)
 	}
@@ -74,7 +73,7 @@ func Listen(c Config) (*Monitor, error) {
 	m.server = http.Server{
 		Handler:     m,
 		ReadTimeout: readWait, ReadHeaderTimeout: readWait, WriteTimeout: writeWait, IdleTimeout: idleWait,
-		MaxHeaderBytes: headMax, ErrorLog: log.New(complaints{c.Log}, "", 0),
+		MaxHeaderBytes: headMax, ErrorLog: c.Log.Complaints("monitoring"),
 	}
 	return m, nil
 }
@@ -120,14 +119,3 @@ func answer(w http.ResponseWriter, code int, b []byte) {
 	w.WriteHeader(code)
 	w.Write(b)
 }
-
-// complaints takes what net/http has to say to the log, where it is quoted and bounded.
-type complaints struct{ log *logging.Logger }
-
-// Write takes one line.
-func (c complaints) Write(line []byte) (int, error) {
-	c.log.Limited(logging.Error, "monitoring", "monitoring: %s", logging.QuoteMax(nil, line, complaintMax))
-	return len(line), nil
-}
-
-const complaintMax = 2 << 10

@@ -26,6 +26,7 @@ type varz struct {
 	Port           int               `json:"port"`
 	TLSRequired    bool              `json:"tls_required,omitempty"`
 	TLSVerify      bool              `json:"tls_verify,omitempty"`
+	AuthRequired   bool              `json:"auth_required,omitempty"`
 	MaxConnections int               `json:"max_connections"`
 	MaxSubs        int               `json:"max_subscriptions,omitempty"`
 	PingInterval   time.Duration     `json:"ping_interval"`
@@ -34,6 +35,7 @@ type varz struct {
 	HTTPPort       int               `json:"http_port"`
 	HTTPBasePath   string            `json:"http_base_path"`
 	HTTPSPort      int               `json:"https_port"`
+	AuthTimeout    float64           `json:"auth_timeout"` // seconds
 	MaxControlLine int32             `json:"max_control_line"`
 	MaxPayload     int               `json:"max_payload"`
 	MaxPending     int64             `json:"max_pending"`
@@ -150,11 +152,12 @@ func (m *Monitor) configured() *varz {
 	v := &varz{
 		ServerID: id.ID, ServerName: id.Name, Version: proto.VersionLevel, Proto: proto.ProtoLevel,
 		GitCommit: id.GitCommit, Go: runtime.Version(), Host: o.Host, Port: f.Port(),
+		AuthRequired: f.AuthRequired, AuthTimeout: f.AuthTimeout.Seconds(),
 		MaxConnections: f.MaxConnections, MaxSubs: o.MaxSubscriptions, PingInterval: o.PingInterval, PingMax: o.PingMax,
-		HTTPHost: o.Host, HTTPPort: m.port, MaxControlLine: o.MaxControlLine, MaxPayload: int(o.MaxPayload),
+		HTTPHost: o.MonitorHost(), HTTPPort: m.port, MaxControlLine: o.MaxControlLine, MaxPayload: int(o.MaxPayload),
 		TLSRequired: o.TLS.On(), TLSVerify: o.TLS.Verify, TLSTimeout: o.TLS.Timeout.Seconds(), CertNotAfter: f.CertNotAfter,
 		MaxPending: o.MaxPending, WriteDeadline: o.WriteDeadline,
-		Start: m.config.Start.UTC(), ConfigLoadTime: m.config.Start.UTC(),
+		Start: m.config.Start.UTC(), ConfigLoadTime: m.config.Start.UTC(), ConfigDigest: o.ConfigDigest,
 		Cores: runtime.NumCPU(), MaxProcs: runtime.GOMAXPROCS(0), GnatsdEv: id.Version,
 	}
 	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {

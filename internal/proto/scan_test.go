@@ -1,25 +1,40 @@
 package proto
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
+
+	"gnatsd-ev/internal/transcript"
 )
 
 type copies struct{}
 
 func (copies) String(b []byte) string { return string(b) }
 
-// checkScan compares the plain scanner with encoding/json.
-func checkScan(t *testing.T, text string) {
+// checkScan compares the plain scanner with encoding/json, for CONNECTs of one
+// client, each laid over those before it.
+func checkScan(t *testing.T, texts ...string) {
 	t.Helper()
 	fast, slow := NewConnect(), NewConnect()
-	fastErr := fast.UnmarshalShared([]byte(text), copies{})
-	slowErr := json.Unmarshal([]byte(text), &slow)
-	if (fastErr == nil) != (slowErr == nil) {
-		t.Fatalf("%q: error %v, encoding/json says %v", text, fastErr, slowErr)
-	}
-	if fastErr == nil && fast != slow {
-		t.Fatalf("%q:\ngot  %+v\nwant %+v", text, fast, slow)
+	for _, text := range texts {
+		given := []byte(text)
+		fastErr := fast.UnmarshalShared(given, copies{})
+		slowErr := json.Unmarshal([]byte(text), &slow)
+		if string(given) != text {
+			t.Fatalf("%q was changed to %q", text, given)
+		}
+		if (fastErr == nil) != (slowErr == nil) {
+			t.Fatalf("%q of %q: error %v, encoding/json says %v", text, texts, fastErr, slowErr)
+		}
+		if fastErr != nil {
+			return // the connection ends
+		}
+		if fast != slow {
+			t.Fatalf("%q of %q:\ngot  %+v\nwant %+v", text, texts, fast, slow)
+		}
 	}
 }
 
@@ -27,7 +42,7 @@ var connects = []string{
 	`{"verbose":false,"pedantic":false,"tls_required":false,"name":"n","lang":"go","version":"1.55.0","protocol":1,"echo":true,"headers":true,"no_responders":true}`,
 	`{}`, ` { } `, `{"verbose":true}x`, `{"verbose":tru}`, `{"verbose":truex}`, `{"verbose":null}`, `{"Verbose":false}`,
 	`{"name":"a\"b"}`, `{"name":"ä"}`, "{\"name\":\"a\xffb\"}", "{\"name\":\"a\tb\"}", `{"protocol":12}`, `{"protocol":1.0}`, `{"protocol":-1}`,
-	`{"protocol": 1 }`, `{"protocol":01}`, `{"unknown":{"a":[1,2]},"echo":false}`, `{"echo":false,}`, `{"echo":false "name":"x"}`, `{"echo":"false"}`,
+	`{"protocol": 1 }`, `{"protocol":!}`, `{"protocol":01}`, `{"unknown":{"a":[1,2]},"echo":false}`, `{"echo":false,}`, `{"echo":false "name":"x"}`, `{"echo":"false"}`,
 	`[]`, ``, `null`, `"x"`, `{"echo":false`, `{"name":"x`, `{"user":"u","pass":"p"}`, `{"account":"A"}`, `{"echo":true,"echo":false}`,
 }
 
@@ -37,11 +52,56 @@ func TestPlainConnectIsReadAsJSON(t *testing.T) {
 	}
 }
 
+// FuzzConnect compares with encoding/json what two CONNECTs of one client come
+// to. Its seeds are those above, and all pairs that follow each other in the
+// recorded transcripts.
 func FuzzConnect(f *testing.F) {
-	for _, text := range connects {
-		f.Add(text)
+	for i, text := range connects {
+		f.Add(text, connects[(i*7+3)%len(connects)])
 	}
-	f.Fuzz(func(t *testing.T, text string) { checkScan(t, text) })
+	streams, err := transcript.SentIn("../broker/testdata/wire", 8<<10)
+	if err != nil {
+		f.Fatal(err)
+	}
+	before := "{}"
+	for _, stream := range streams {
+		for line := range bytes.Lines(stream) {
+			if text, ok := strings.CutPrefix(string(line), "CONNECT "); ok {
+				f.Add(before, text)
+				before = text
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, first, second string) { checkScan(t, first, second) })
+}
+
+// FuzzRedact wants of a CONNECT, whatever its strings and the blanks between its
+// words, that its trace shows no secret and all the rest.
+func FuzzRedact(f *testing.F) {
+	for i, secret := range []string{"s3cr3t", `qu"ote`, `back\`, "two words", "näh", "<&>", "a,b}", "\x00\xff\r\n", ""} {
+		for j := range 8 {
+			f.Add(secret, "a name", uint8(i+j), uint8(j))
+		}
+	}
+	blanks := []string{"", " ", "\t ", "\r", "\n\n"}
+	fields := []string{"pass", "auth_token", "sig", "nkey", "jwt", "proxy_sig", "PASS", "Jwt"}
+	f.Fuzz(func(t *testing.T, secret, name string, between, which uint8) {
+		blank, field := blanks[int(between)%len(blanks)], fields[int(which)%len(fields)]
+		quoted := func(text string) string {
+			b, err := json.Marshal(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}
+		head := fmt.Sprintf(`{%[1]s"name"%[1]s:%[1]s%[2]s%[1]s,%[1]s`, blank, quoted(name))
+		tail := blank + `,"echo":true}`
+		text := head + fmt.Sprintf(`%[2]q%[1]s:%[1]s%[3]s`, blank, field, quoted(secret)) + tail
+		want := head + fmt.Sprintf(`%q:"[REDACTED]"`, field) + tail
+		if got := string(Redact([]byte(text))); got != want {
+			t.Fatalf("%q\n got %q\nwant %q", text, got, want)
+		}
+	})
 }
 
 type same string

@@ -21,11 +21,17 @@ func (s *server) announce() {
 	s.log.Debugf("  Go build: %s", runtime.Version())
 	s.log.Infof("  Name:     %s", s.id.Name)
 	s.log.Infof("  ID:       %s", s.id.ID)
+	if s.options.ConfigFile != "" {
+		s.log.Infof("Using configuration file: %s (%s)", s.options.ConfigFile, s.options.ConfigDigest)
+	}
 }
 
 // warn writes what is allowed but odd.
 func (s *server) warn() {
 	o := s.options
+	for _, remark := range s.remarks {
+		s.log.Warnf("%s", remark)
+	}
 	if o.MaxPayload > discouragedPayload {
 		s.log.Warnf("Maximum payloads over %d MB are generally discouraged and could lead to poor performance", discouragedPayload>>20)
 	}
@@ -36,6 +42,12 @@ func (s *server) warn() {
 	if s.memory > 0 && o.MaxPendingTotal > s.memory/2 {
 		s.log.Warnf("max_pending_total is %s, but there are only %s of memory, which connections and subscriptions need as well",
 			megabytes(o.MaxPendingTotal), megabytes(s.memory))
+	}
+	if o.MaxPending > o.MaxPendingTotal {
+		s.log.Warnf("max_pending is %s, but all slow readers together may owe %s, max_pending_total: they are cut before", megabytes(o.MaxPending), megabytes(o.MaxPendingTotal))
+	} else if n := int64(max(o.MaxConnections, 1)); s.memory > 0 && o.MaxPending != config.DefaultMaxPending && o.MaxPending > s.memory/n {
+		s.log.Warnf("max_pending is %s, which %d connections could fill %s of memory with: max_pending_total, %s, is what holds",
+			megabytes(o.MaxPending), n, megabytes(s.memory), megabytes(o.MaxPendingTotal))
 	}
 	if o.MaxConnections < 0 {
 		s.log.Warnf("max_connections is %d: every client will be refused", o.MaxConnections)

@@ -5,6 +5,7 @@ package server
 import (
 	"io"
 	"net"
+	"net/http"
 	"regexp"
 	"strings"
 	"syscall"
@@ -100,5 +101,61 @@ func TestSessionLines(t *testing.T) {
 	}
 	if strings.Contains(log, "INFO") || strings.Contains(log, "+OK") {
 		t.Errorf("nats-server traces no INFO and no +OK:\n%s", log)
+	}
+}
+
+// guardedLines are conversations with a broker of one user, and nats-server's lines about them. Whom a client claims
+// to be is told, whom it has proved to be stands in front; no secret is in any line.
+var guardedLines = []struct{ send, want string }{
+	{`CONNECT {"verbose":false,"user":"me","pass":"s3cr3t","name":"n"}` + "\r\nPING\r\n",
+		`[TRC] * - cid:1 - <<- [CONNECT {"verbose":false,"user":"me","pass":"[REDACTED]","name":"n"}]
+		[TRC] * - cid:1 - "n" - "$G/user:me" - <<- [PING]
+		[DBG] * - cid:1 - "n" - "$G/user:me" - Client connection closed: Client Closed`},
+	{`CONNECT {"user":"me","pass":"s3cr3t2"}` + "\r\n", `[ERR] * - cid:2 - authentication error - User "me"
+		[TRC] * - cid:2 - ->> [-ERR Authorization Violation]
+		[DBG] * - cid:2 - Client connection closed: Authentication Failure`},
+	{`CONNECT {"user":"x\u001b","pass":"s3cr3t"}` + "\r\n", `[DBG] * - cid:3 - Client connection closed: Authentication Failure`},
+	{`CONNECT {"auth_token":"s3cr3t"}` + "\r\n", `[DBG] * - cid:4 - Client connection closed: Authentication Failure`},
+	{"PING\r\n", `[DBG] * - cid:5 - Client connection closed: Authentication Failure`},
+}
+
+func TestGuardedLines(t *testing.T) {
+	c := start(t, "", nil, "-a", "127.0.0.1", "-p", "-1", "-m", "-1", "-DV", "--pin", "off", "--user", "me", "--pass", "s3cr3t")
+	c.logged("stderr", "  Files:")
+	log := c.read("stderr")
+	addr := regexp.MustCompile(`connections on (\S+)`).FindStringSubmatch(log)[1]
+	monitor := regexp.MustCompile(`http monitor on (\S+)`).FindStringSubmatch(log)[1]
+	for _, session := range guardedLines {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(conn, session.send)
+		conn.(*net.TCPConn).CloseWrite()
+		io.Copy(io.Discard, conn)
+		conn.Close()
+	}
+	answer, err := http.Get("http://" + monitor + "/varz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	if err != nil || !strings.Contains(string(page), `"auth_required": true`) || !strings.Contains(string(page), `"auth_timeout": 2`) {
+		t.Errorf("/varz: %v, %s", err, page)
+	}
+	c.signal(syscall.SIGTERM)
+	c.exits(0)
+	log = c.read("stderr")
+	for _, session := range guardedLines {
+		var lines []string
+		for line := range strings.SplitSeq(session.want, "\n") {
+			lines = append(lines, strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(line)), `\*`, `\S+`))
+		}
+		inOrder(t, log, lines...)
+	}
+	inOrder(t, log, `\[WRN\].* Plaintext passwords detected, use nkeys or bcrypt`)
+	if strings.Contains(log+string(page), "s3cr3t") || strings.Contains(log, "\x1b") {
+		t.Errorf("a secret, or a control character, is in\n%s\n%s", log, page)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gnatsd-ev/internal/config"
+	"gnatsd-ev/internal/logging"
 )
 
 // profileHeadWait is how long a client of the profiler may take for its request.
@@ -22,7 +23,7 @@ type profiler struct {
 }
 
 // startProfiler binds the port and serves in a goroutine, which close ends.
-func startProfiler(port int) (*profiler, error) {
+func startProfiler(port int, log *logging.Logger) (*profiler, error) {
 	if port == config.RandomPort {
 		port = 0
 	}
@@ -37,7 +38,7 @@ func startProfiler(port int) (*profiler, error) {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	p := &profiler{
-		server: http.Server{Handler: mux, ReadHeaderTimeout: profileHeadWait},
+		server: http.Server{Handler: mux, ReadHeaderTimeout: profileHeadWait, ErrorLog: log.Complaints("profiling")},
 		addr:   l.Addr(),
 		done:   make(chan struct{}),
 	}

@@ -35,6 +35,7 @@ const (
 // A server is one life of the program. Only the goroutine of Run touches it.
 type server struct {
 	options     *config.Options
+	remarks     []string // about the configuration
 	id          broker.Identity
 	log         *logging.Logger
 	signals     chan os.Signal
@@ -60,27 +61,35 @@ type server struct {
 // failed, 2 for a command line not understood, 70 after a panic. It takes over the signals of the
 // process and may run once at a time.
 func Run(args []string, stdout, stderr io.Writer) int {
-	options, action, err := config.ParseFlags(args)
-	switch {
-	case err != nil:
+	settings, err := config.Read(args)
+	if err != nil {
 		fmt.Fprintf(stderr, "gnatsd-ev: %v\n", err)
 		return config.ExitCode(err)
-	case action == config.ShowVersion:
+	}
+	switch settings.Action {
+	case config.ShowVersion:
 		printVersion(stdout)
 		return 0
-	case action == config.ShowHelp:
+	case config.ShowHelp:
 		fmt.Fprint(stdout, config.Help())
 		return 0
-	case action == config.SendSignal:
-		if err := sendSignal(*options.Signal); err != nil {
+	case config.SendSignal:
+		if err := sendSignal(*settings.Options.Signal); err != nil {
 			fmt.Fprintf(stderr, "gnatsd-ev: %v\n", err)
 			return 1
 		}
 		return 0
-	case action == config.ShowTLSHelp:
+	case config.ShowTLSHelp:
 		fmt.Fprint(stdout, config.HelpTLS())
 		return 0
+	case config.TestConfig:
+		fmt.Fprint(stderr, settings.Report)
+		return 0
+	case config.ShowConfig:
+		fmt.Fprint(stdout, settings.Show())
+		return 0
 	}
+	options := settings.Options
 	log, err := logging.New(logging.Options{
 		File: options.LogFile, SizeLimit: options.LogSizeLimit, FilesMax: options.LogMaxNum,
 		Syslog: options.Syslog, RemoteSyslog: options.RemoteSyslog, Output: stderr,
@@ -92,7 +101,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	defer log.Close(logWait)
-	s := &server{options: options, log: log, signals: listenToSignals(), began: time.Now(), broken: make(chan struct{}, 1)}
+	s := &server{options: options, remarks: settings.Remarks, log: log, signals: listenToSignals(), began: time.Now(), broken: make(chan struct{}, 1)}
 	defer signal.Stop(s.signals)
 	if !s.start() {
 		s.undo()
@@ -137,7 +146,7 @@ func (s *server) start() bool {
 		}
 	}
 	if s.options.ProfilePort != 0 {
-		if s.profiler, err = startProfiler(s.options.ProfilePort); err != nil {
+		if s.profiler, err = startProfiler(s.options.ProfilePort, s.log); err != nil {
 			return s.fail("error starting profiler: %v", err)
 		}
 		s.log.Infof("profiling port: %d", s.profiler.addr.(*net.TCPAddr).Port)
@@ -182,7 +191,7 @@ func (s *server) listenToMonitor() (err error) {
 		return err
 	}
 	port := s.monitor.Addr().(*net.TCPAddr).Port
-	s.log.Infof("Starting http monitor on %s", net.JoinHostPort(s.options.Host, strconv.Itoa(port)))
+	s.log.Infof("Starting http monitor on %s", net.JoinHostPort(s.options.MonitorHost(), strconv.Itoa(port)))
 	return nil
 }
 
@@ -286,7 +295,7 @@ func (s *server) serve() int {
 		case syscall.SIGUSR2:
 			s.becomeLameDuck()
 		case syscall.SIGHUP:
-			s.log.Warnf("Reload is not supported yet: there is no configuration file; to change options restart")
+			s.log.Warnf("Reload is not supported yet; to change options restart")
 		}
 	}
 }

@@ -212,6 +212,37 @@ func TestWholeLife(t *testing.T) {
 	}
 }
 
+// A start by a file: its digest and what is odd in it are logged, the monitor binds its own host.
+func TestConfigurationFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "edge.conf")
+	text := "listen: \"127.0.0.1:-1\"\nserver_name: edge\nhttp: \"localhost:-1\"\nping_interval: 5\nmax_closed_clients: 5\nmax_pending: 100gb\n"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, "", nil, "-c", name, "--ports_file_dir", "DIR", "-n", "flagged")
+	c.logged("stderr", "  Files:")
+	var p ports
+	if err := json.Unmarshal([]byte(c.read(filepath.Base(c.cmd.Path)+"_"+strconv.Itoa(c.cmd.Process.Pid)+".ports")), &p); err != nil || len(p.Monitoring) != 1 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	r, err := http.Get(p.Monitoring[0] + "/varz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(r.Body)
+	r.Body.Close()
+	digest := regexp.MustCompile(`"config_digest": "sha256:[0-9a-f]{64}"`)
+	if !digest.Match(body) || !strings.Contains(string(body), `"http_host": "localhost"`) {
+		t.Errorf("/varz says %s", body)
+	}
+	c.signal(syscall.SIGTERM)
+	c.exits(0)
+	inOrder(t, c.read("stderr"), `\[INF\]   Name:     flagged`, `\[INF\]   ID: .*`, `\[INF\] Using configuration file: `+regexp.QuoteMeta(name)+` \(sha256:[0-9a-f]{64}\)`,
+		`\[WRN\] .*edge\.conf:4:1: warning: invalid use of field "ping_interval".*`, `\[WRN\] .*edge\.conf:5:1: note: max_closed_clients has no effect.*`,
+		`\[WRN\] max_pending is 102400 MB, but all slow readers together may owe.*`,
+		`\[INF\] Starting http monitor on localhost:.*`, `\[INF\] Listening for client connections on 127\.0\.0\.1:.*`, `\[INF\] Server is ready`)
+}
+
 func TestInterruptEnds(t *testing.T) {
 	c := start(t, "", nil, "-p", "-1")
 	c.logged("stderr", "Server is ready")
@@ -299,6 +330,8 @@ func TestStartWithTLS(t *testing.T) {
 }
 
 func TestCommandLine(t *testing.T) {
+	t.Setenv("SENSOR_PASSWORD", "one") // docs/secure.conf takes them from there
+	t.Setenv("WORKER_PASSWORD", "two")
 	for _, c := range []struct {
 		line           string
 		code           int
@@ -311,8 +344,16 @@ func TestCommandLine(t *testing.T) {
 		{"-p x", 2, "", "gnatsd-ev: -p \"x\": a whole number is wanted"},
 		{"--tls --tlscert a --tlskey b", 1, "", "gnatsd-ev: error parsing X509 certificate/key pair: open a: no such file"},
 		{"--help_tls", 0, "TLS is asked for with flags", ""},
-		{"--auth s3cr3t", 1, "", "gnatsd-ev: --auth: authentication is not supported yet"},
+		{"--pass s3cr3t", 1, "", "gnatsd-ev: --pass needs --user: "},
+		{"--auth=", 1, "", "gnatsd-ev: --auth \"\": must not be empty"},
 		{"bogus", 1, "", "gnatsd-ev: unrecognized command: \"bogus\""},
+		{"-t", 1, "", "gnatsd-ev: must specify [-c, --config] option"},
+		{"-t -c ../../docs/gnatsd-ev.conf", 0, "", "gnatsd-ev: configuration file ../../docs/gnatsd-ev.conf is valid (sha256:"},
+		{"-t -c ../../docs/secure.conf", 0, "", "../../docs/secure.conf:3:1: note: Plaintext passwords detected"},
+		{"config show -p 5", 0, "host: \"0.0.0.0\"", ""},
+		{"-c /nowhere/x", 1, "", "gnatsd-ev: open /nowhere/x: no such file or directory"},
+		{"-c ../config/testdata/complaints/unknown.conf", 1, "", "gnatsd-ev: configuration file ../config/testdata/complaints/unknown.conf is not valid: 7 errors\n"},
+		{"-c ../config/testdata/complaints/mixed.conf", 1, "", "gnatsd-ev: configuration file"},
 	} {
 		var stdout, stderr strings.Builder
 		code := Run(strings.Fields(c.line), &stdout, &stderr)

@@ -16,11 +16,14 @@ import (
 // OptionNames, with their values as written.
 type Options map[string]string
 
-// OptionNames are the options a script may ask for. Each is the name of a
+// ConfigOption is the option whose value is a configuration file, in one line of JSON.
+const ConfigOption = "config"
+
+// OptionNames are the options a script may ask for. Each but ConfigOption is the name of a
 // flag of gnatsd-ev and means what nats-server's option of that name means.
 func OptionNames() []string {
 	return []string{
-		"max_connections", "max_control_line", "max_payload", "max_pending", "max_subscription_tokens",
+		"user", "pass", "auth", ConfigOption, "max_connections", "max_control_line", "max_payload", "max_pending", "max_subscription_tokens",
 		"max_subscriptions", "ping_interval", "ping_max", "write_deadline",
 	}
 }
@@ -215,4 +218,48 @@ func (s *Script) greets(peer string) bool {
 		}
 	}
 	return false
+}
+
+// Sent returns what each peer of the script sends, in the order in which they
+// first do: seeds for fuzzers.
+func (s *Script) Sent() [][]byte {
+	at := make(map[string]int)
+	var sent [][]byte
+	for _, st := range s.steps {
+		if st.verb != verbSend {
+			continue
+		}
+		i, known := at[st.peers[0]]
+		if !known {
+			i = len(sent)
+			at[st.peers[0]] = i
+			sent = append(sent, nil)
+		}
+		sent[i] = append(sent[i], st.data...)
+	}
+	return sent
+}
+
+// SentIn is Sent of all scripts in a directory, but for streams of more than
+// most bytes. It is an error if there are none.
+func SentIn(directory string, most int) (streams [][]byte, err error) {
+	paths, err := filepath.Glob(filepath.Join(directory, "*.wire"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		script, err := ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		for _, sent := range script.Sent() {
+			if len(sent) <= most {
+				streams = append(streams, sent)
+			}
+		}
+	}
+	if len(streams) == 0 {
+		return nil, fmt.Errorf("there are no transcripts in %s", directory)
+	}
+	return streams, nil
 }

@@ -102,3 +102,17 @@ func TestModesSendEverything(t *testing.T) {
 		}
 	}
 }
+
+func TestSentIsWhatEachPeerSends(t *testing.T) {
+	s, err := Parse("test", "b> PUB x 2 | hi\na>> PI\n# r\nb< +OK\na>> NG\\r\\n\nsync a b\nb> PING\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := bytes.Join(s.Sent(), []byte("|"))
+	if want := "PUB x 2\r\nhi\r\nPING\r\n|PING\r\n"; string(got) != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if _, err := SentIn(t.TempDir(), 1); err == nil {
+		t.Error("a directory without transcripts is no error")
+	}
+}
