@@ -69,8 +69,18 @@ func (r *reader) secret(e entry) string {
 	return s
 }
 
-// timeout reads seconds, as nats-server always had them, or a duration.
+// timeout is seconds, with nats-server's warning of what may be meant otherwise.
 func (r *reader) timeout(e entry) time.Duration {
+	d := r.seconds(e)
+	if d > timeoutHigh {
+		r.add(e.at, warned, "invalid use of field %q: timeout of %v (%f seconds) is high, consider keeping it under 60 seconds. possibly caused by unquoted duration; use '1m' instead of 1m, for example",
+			e.key, e.value, d.Seconds())
+	}
+	return d
+}
+
+// seconds reads seconds, as nats-server always had them for timeouts, or a duration.
+func (r *reader) seconds(e entry) time.Duration {
 	seconds := 0.0
 	switch v := e.value.(type) {
 	case int64:
@@ -95,9 +105,6 @@ func (r *reader) timeout(e entry) time.Duration {
 	case seconds > 1e9:
 		r.add(e.at, wrong, "timeout %v: the duration is too long", e.value)
 		return 0
-	case seconds > timeoutHigh.Seconds():
-		r.add(e.at, warned, "invalid use of field %q: timeout of %v (%f seconds) is high, consider keeping it under 60 seconds. possibly caused by unquoted duration; use '1m' instead of 1m, for example",
-			e.key, e.value, seconds)
 	}
 	return time.Duration(seconds * float64(time.Second))
 }

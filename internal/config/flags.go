@@ -51,7 +51,8 @@ type draft struct {
 	origins       map[string]origin // of options that were set, by the names of their keys
 	refused       []string
 	tls           choice // --tls
-	tlsGiven      bool   // any other flag of TLS
+	tlsGiven      bool   // any other flag of TLS, or the block
+	tlsBroken     bool   // the block cannot be read
 
 	// Flags that set several options; they count after all others, in this
 	// order, as in nats-server.

@@ -122,6 +122,7 @@ func (r *reader) topFields() []field {
 	}
 	all = append(all,
 		field{eventLoops, r.eventLoops},
+		field{tlsBlock, r.tls},
 		field{"authorization", r.authorization},
 		field{"no_auth_user", r.noAuthUser})
 	for _, k := range refusedKeys {

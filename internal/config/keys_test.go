@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,6 +38,13 @@ func optionTable() string {
 	}
 	for _, k := range eventLoopKeys {
 		row(quoted(k.names, eventLoops+"."), flags(k), "applied; nats-server has no such option")
+	}
+	row(quoted(tlsBlock, ""), "`--tls`", "applied")
+	for _, k := range tlsKeys {
+		row(quoted(k.names, tlsBlock+"."), flags(k), "applied")
+	}
+	for _, k := range refusedTLSKeys {
+		row(quoted(k.names, tlsBlock+"."), "", "refused: "+k.why+"; "+k.cure)
 	}
 	row(quoted("authorization", ""), "`--user` `--pass` `--auth`", "applied")
 	row(quoted("no_auth_user", ""), "", "applied")
@@ -73,7 +81,7 @@ func TestOptionsAreDocumented(t *testing.T) {
 
 // No name stands in two tables, each flag named in one exists, and each key has a way to be set.
 func TestTablesOfKeys(t *testing.T) {
-	seen := map[string]bool{"authorization": true, "no_auth_user": true, eventLoops: true}
+	seen := map[string]bool{"authorization": true, "no_auth_user": true, eventLoops: true, tlsBlock: true}
 	once := func(names string) {
 		for name := range strings.FieldsSeq(names) {
 			if seen[name] || name != strings.ToLower(name) {
@@ -91,12 +99,15 @@ func TestTablesOfKeys(t *testing.T) {
 	for _, k := range idleKeys {
 		once(k.names)
 	}
+	for _, k := range refusedTLSKeys {
+		once(k.names)
+	}
 	for name := range nothing {
 		if !seen[name] && name != "proxy_required" {
 			t.Errorf("%s is not known", name)
 		}
 	}
-	for _, k := range append(append([]key(nil), keys...), eventLoopKeys...) {
+	for _, k := range slices.Concat(keys, eventLoopKeys, tlsKeys) {
 		for name := range strings.FieldsSeq(k.flags) {
 			if f, known := byName[name]; !known || f.names[len(f.names)-1] != name {
 				t.Errorf("%s: there is no flag %s", k.names, name)

@@ -78,7 +78,7 @@ func Read(args []string) (*Settings, error) {
 	d.settle()
 	d.ConfigFile = flags.ConfigFile
 	if err := d.settleTLS(); err != nil {
-		said.add(d.placeOf("tls"), wrong, "%v", err)
+		said.add(d.placeOf(tlsBlock), wrong, "%v", err)
 	}
 	d.check(said)
 	said.sort(d.ConfigFile)
@@ -144,12 +144,14 @@ func (d *draft) flagged(f flag, typed string) {
 	if slices.ContainsFunc(authorizationFlags, func(a flag) bool { return slices.Contains(a.names, name) }) {
 		d.came("authorization", origin{flag: typed})
 	}
-	if slices.ContainsFunc(tlsFlags, func(a flag) bool { return slices.Contains(a.names, name) }) {
-		d.came("tls", origin{flag: typed})
+	if name == "tls" {
+		d.came(tlsBlock, origin{flag: typed})
 	}
-	for _, k := range eventLoopKeys {
-		if k.flags == name {
-			d.came(k.name(eventLoops), origin{flag: typed})
+	for block, all := range map[string][]key{eventLoops: eventLoopKeys, tlsBlock: tlsKeys} {
+		for _, k := range all {
+			if k.flags == name {
+				d.came(k.name(block), origin{flag: typed})
+			}
 		}
 	}
 }

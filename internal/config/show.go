@@ -15,6 +15,11 @@ func (s *Settings) Show() string {
 	fmt.Fprintf(&b, "%s {\n", eventLoops)
 	s.showKeys(&b, eventLoops, eventLoopKeys)
 	b.WriteString("}\n")
+	if s.Options.TLS.On() {
+		fmt.Fprintf(&b, "%s {\n", tlsBlock)
+		s.showKeys(&b, tlsBlock, tlsKeys)
+		b.WriteString("}\n")
+	}
 	if a := &s.Options.Authorization; a.Required {
 		fmt.Fprintf(&b, "authorization { # %v\n", s.origins["authorization"])
 		a.show(&b)

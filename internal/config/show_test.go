@@ -5,6 +5,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -126,7 +127,7 @@ func TestSampleIsWhole(t *testing.T) {
 		t.Errorf("what is off was not all read: %+v", d.Options)
 	}
 	names := func(all string) string { first, _, _ := strings.Cut(all, " "); return first }
-	for _, k := range append(append([]key(nil), keys...), eventLoopKeys...) {
+	for _, k := range slices.Concat(keys, eventLoopKeys, tlsKeys) {
 		if !regexp.MustCompile(`(?m)^ *#?` + names(k.names) + `: `).MatchString(text) {
 			t.Errorf("%s is missing", k.names)
 		}
@@ -136,7 +137,7 @@ func TestSampleIsWhole(t *testing.T) {
 			t.Errorf("%s is missing", k.names)
 		}
 	}
-	for _, k := range refusedKeys {
+	for _, k := range slices.Concat(refusedKeys, refusedTLSKeys) {
 		if !strings.Contains(text, " "+names(k.names)) {
 			t.Errorf("%s is missing", k.names)
 		}

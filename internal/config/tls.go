@@ -89,19 +89,28 @@ func tlsFile(which func(*TLS) *string) func(*draft, string) error {
 	}
 }
 
-// settleTLS applies nats-server's rule: any flag of TLS asks for it, even --tlsverify=false, unless there is a --tls=false.
+// settleTLS applies nats-server's rule: any flag of TLS and the block in the file ask for it, even --tlsverify=false, unless
+// there is a --tls=false.
 // What the files hold is checked at once: nothing must start that nobody could connect to.
 func (d *draft) settleTLS() error {
 	if d.tls == no || d.tls == unset && !d.tlsGiven {
 		d.TLS = TLS{Timeout: d.TLS.Timeout}
 		return nil
 	}
+	if d.tlsBroken {
+		return nil // it was complained about
+	}
 	_, err := d.TLS.Load()
 	return err
 }
 
-// The names of curves, strongest first, as nats-server's configuration has them.
+// The names of curves, strongest first, as nats-server's configuration has them; curves are what they mean.
 var curveNames = []string{"X25519MLKEM768", "SecP384r1MLKEM1024", "SecP256r1MLKEM768", "X25519", "CurveP256", "CurveP384", "CurveP521"}
+
+var curves = map[string]tls.CurveID{
+	"X25519MLKEM768": tls.X25519MLKEM768, "SecP384r1MLKEM1024": tls.SecP384r1MLKEM1024, "SecP256r1MLKEM768": tls.SecP256r1MLKEM768,
+	"X25519": tls.X25519, "CurveP256": tls.CurveP256, "CurveP384": tls.CurveP384, "CurveP521": tls.CurveP521,
+}
 
 // HelpTLS returns the text of --help_tls.
 func HelpTLS() string {
@@ -112,7 +121,10 @@ func HelpTLS() string {
     gnatsd-ev --tlscert server-cert.pem --tlskey server-key.pem --tlsverify --tlscacert ca.pem
 
 With --tlsverify clients need a certificate of one of the authorities in --tlscacert. Clients
-speak TLS 1.2 or 1.3.
+speak TLS 1.2 or 1.3. In the configuration file it is a block, and flags win over it:
+
+    tls { cert_file: "server-cert.pem", key_file: "server-key.pem", verify: true, ca_file: "ca.pem"
+          timeout: 2, min_version: "1.2", cipher_suites: [NAME], curve_preferences: [NAME] }
 
 Cipher suites:
 `)
