@@ -18,6 +18,8 @@ import (
 	"testing"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
+
+	"gnatsd-ev/internal/certificate"
 )
 
 // byDesign are complaints about what nats-server takes, each a row of docs/compatibility.md.
@@ -115,6 +117,15 @@ var snippets = []string{
 	"authorization { default_permissions { pub: a }, users: [{user: a}] }", "authorization { default_permissions: 5, users: [{user: a}] }",
 }
 
+// secured are what snippets put into the block of TLS, with certificates that are there.
+var secured = []string{
+	"", "verify: true", "verify: 1", "verify: true, ca_file: ca.pem", "ca_file: nowhere.pem", "ca_file: server.key", "ca_file: 5", "timeout: 5", "timeout: 0.5", "timeout: 90", "timeout: '1m'",
+	"timeout: soon", "timeout: yes", "min_version: '1.2'", "min_version: '1.3'", "min_version: '1.1'", "min_version: 1.2", "min_version: '2'", "curve_preferences: [X25519]",
+	"curve_preferences: []", "curve_preferences: [P256]", "curve_preferences: X25519", "cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]", "cipher_suites: []",
+	"cipher_suites: [5 ]", "cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]", "verify_and_map: false", "insecure: false", "handshake_first: false", "handshake_first: auto",
+	"verify_cert_and_check_known_urls: true", "pinned_certs: [a]", "connection_rate_limit: 5", "connection_rate_limit: 0", "verfy: true", "cert: a",
+}
+
 // permissions are what snippets put into a user's permissions.
 var permissions = []string{
 	"5", "{}", "{publish: a}", "{publish: 5}", "{publish: [a, b]}", "{publish: [a, 5 ]}", "{publish: 'a..b'}", "{publish: 'a q'}", "{publish: '>'}", "{publish: '>.a'}",
@@ -127,7 +138,11 @@ var permissions = []string{
 func TestConfigSnippets(t *testing.T) {
 	binary, dir := binary(t), t.TempDir()
 	t.Chdir(dir)
-	all := snippets
+	certificate.NewAuthority("authority").Write(dir, "server")
+	all := append(snippets, "tls: 5", "tls { cert_file: server.pem }", "tls { key_file: server.key }", "tls { cert_file: server.pem, key_file: ca.pem }", "tls { cert_file: 5 }")
+	for _, s := range secured {
+		all = append(all, "tls { cert_file: server.pem, key_file: server.key, "+s+" }")
+	}
 	for _, p := range permissions {
 		all = append(all, "authorization { users: [{user: a, pass: b, permissions: "+p+"}] }")
 	}

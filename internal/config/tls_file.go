@@ -26,7 +26,7 @@ var tlsKeys = []key{
 // refusedTLSKeys are those we do not. An encrypted broker that knows less of its clients than it was told to
 // ask is an open door as well.
 var refusedTLSKeys = []refusedKey{
-	{"verify_and_map", "users are not taken from certificates yet, and the broker must not take clients for others", "use verify, and users or nkeys in authorization"},
+	{"verify_and_map", "users named by certificates are not supported yet, and the broker must not take clients for others", "use verify, and users or nkeys in authorization"},
 	{"verify_cert_and_check_known_urls", "it is for links between servers, which are not supported", "use verify"},
 	{"pinned_certs", "pinned certificates are not supported yet, and the broker must not let others in", "use verify with a ca_file of your own"},
 	{"ocsp_peer", "OCSP is not supported yet, and the broker must not take certificates that were revoked", "leave it out and let certificates end soon"},
@@ -114,7 +114,7 @@ func addCipherSuite(d *draft, s string) error {
 		return nil
 	}
 	if slices.ContainsFunc(tls.InsecureCipherSuites(), named) {
-		return errors.New("the cipher suite is insecure; --help_tls lists those that are not")
+		return errors.New("insecure cipher suites are not supported; --help_tls lists the others")
 	}
 	return errors.New("unrecognized cipher; --help_tls lists all")
 }
