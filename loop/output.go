@@ -19,6 +19,9 @@ type segment struct {
 type backlog struct {
 	segs []segment
 	head int // segs[:head] are written
+
+	since   int64  // when it began
+	written uint64 // what the socket had taken then, since the connection opened
 }
 
 // Send hands s to the connection: it will be written after all that was sent
@@ -56,6 +59,7 @@ func (l *Loop) push(c *Conn, s Span) {
 func (l *Loop) pushMore(c *Conn, s Span) {
 	if c.more == nil {
 		c.more = l.takeBacklog()
+		c.more.since, c.more.written = l.now, c.written
 	}
 	segs := c.more.segs
 	if n := len(segs); n > c.more.head && segs[n-1].block == s.block && segs[n-1].to == s.from {

@@ -1,5 +1,7 @@
 package loop
 
+import "time"
+
 // Slow readers. When a socket takes no more, the segments stay where they are:
 // sharing is cheapest exactly when many are slow. But one slow reader that wants
 // a hundred bytes of a block keeps all of it. So when the blocks held by slow
@@ -37,6 +39,19 @@ func (l *Loop) unlist(c *Conn) {
 	l.slow[len(l.slow)-1] = nil
 	l.slow = l.slow[:len(l.slow)-1]
 	c.slowIndex = 0
+}
+
+// hopelessAfter is how long a reader is watched before it is judged.
+const hopelessAfter = int64(20 * time.Millisecond)
+
+// Hopeless reports whether c, at the speed at which it has read since it fell behind, would still owe us some of
+// its reading at the write deadline: whoever waits for it waits in vain.
+func (l *Loop) Hopeless(c *Conn) bool {
+	b := c.more
+	if b == nil || l.now-b.since < hopelessAfter {
+		return false
+	}
+	return float64(c.pending)*float64(l.now-b.since) > float64(c.written-b.written)*float64(l.group.config.WriteDeadline)
 }
 
 // compactDue reports whether compact may find something to empty. Readers that

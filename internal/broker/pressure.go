@@ -35,7 +35,8 @@ const (
 	stallMax   = int64(10 * time.Millisecond)
 
 	// A subscriber whose socket has taken nothing for this long is not slow but
-	// stopped: waiting for it would only punish the publisher.
+	// stopped: waiting for it would only punish the publisher. The same holds for one that reads so
+	// little that it will be cut anyway.
 	stoppedAfter = int64(100 * time.Millisecond)
 )
 
@@ -110,7 +111,7 @@ func (sh *shard) overloaded(c *loop.Conn, m *message) {
 		s.cut()
 		return
 	}
-	if s == m.from || !m.origin.real || sh.loop.Now()-c.Progress() > stoppedAfter {
+	if s == m.from || !m.origin.real || sh.loop.Now()-c.Progress() > stoppedAfter || sh.loop.Hopeless(c) {
 		return
 	}
 	stall := stallShort

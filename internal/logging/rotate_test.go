@@ -99,8 +99,10 @@ func TestALogThatIsTooLargeAlreadyIsPutAside(t *testing.T) {
 	l := open(t, Options{File: name, SizeLimit: 400})
 	l.Infof("the first line")
 	shut(t, l)
-	if texts := aside(t, filepath.Dir(name)); len(texts) != 1 || !strings.Contains(texts[0], "the first line") {
-		t.Errorf("put aside were %q", texts)
+	now, _ := os.ReadFile(name)
+	texts := aside(t, filepath.Dir(name))
+	if len(texts) != 1 || !strings.HasPrefix(texts[0], "xxx") || strings.Count(texts[0]+string(now), "the first line") != 1 {
+		t.Errorf("put aside were %q, and in use is %q", texts, now)
 	}
 }
 

@@ -79,6 +79,7 @@ func TestALameDuckSendsItsClientsAway(t *testing.T) {
 		t.Error("a lame duck accepts new clients")
 	}
 	c.signal(syscall.SIGTERM)
+	c.logged("stderr", `Trapped "terminated" signal`)
 	c.signal(syscall.SIGUSR2)
 	c.exits(0)
 	for _, conn := range clients {
@@ -88,7 +89,7 @@ func TestALameDuckSendsItsClientsAway(t *testing.T) {
 		}
 	}
 	inOrder(t, c.read("stderr"), `\[INF\] Trapped "user defined signal 2" signal`, `\[INF\] Entering lame duck mode, stop accepting new clients`,
-		`\[INF\] Trapped "terminated" signal`, `\[INF\] Closing existing clients`, `\[INF\] Initiating Shutdown\.\.\.`, `\[INF\] Server Exiting\.\.`)
+		`\[INF\] Closing existing clients`, `\[INF\] Initiating Shutdown\.\.\.`, `\[INF\] Server Exiting\.\.`)
 }
 
 // An interrupt ends the grace period.
