@@ -66,7 +66,7 @@ type Options struct {
 	ServerName      string   // empty: the server's id
 	ClientAdvertise string   // host[:port] told to other servers; empty: none
 	Loops           int      // event loops; 0: chosen from the CPUs
-	Pin             Choice   // bind each loop's thread to one CPU; auto: unless a CPU quota is set
+	Pin             Choice   // bind each loop's thread to one CPU; auto: if CPUs are left for others and no quota is set
 	IOUring         Choice   // write to many connections in one call
 
 	Signal *Signal // with the action SendSignal
