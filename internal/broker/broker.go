@@ -50,27 +50,22 @@ func (e *ListenError) Unwrap() error { return e.Err }
 // A Broker routes messages between its sessions.
 type Broker struct {
 	// Fixed by New; any goroutine may read.
-	options  *config.Options
-	footing  footing
-	log      *logging.Logger
-	group    *loop.Group
-	shards   []*shard   // by loop
-	global   *Account   // $G, where everybody lives until accounts are configured
-	farewell *greetings // say that this server is a lame duck
-	facts    Facts
-	budget   loop.Budget
-	gate     transport.Gate      // for what computes long beside the loops
-	tls      *transport.Acceptor // nil when clients speak in the clear
-	// greetingMax bounds an INFO line: names in it may be of any length.
-	greetingMax int
-
-	authority *auth.Authority
+	options *config.Options
+	footing footing
+	log     *logging.Logger
+	group   *loop.Group
+	shards  []*shard // by loop
+	global  *Account // $G, where everybody lives until accounts are configured
+	facts   Facts
+	budget  loop.Budget
+	gate    transport.Gate // for what computes long beside the loops
+	terms   *terms         // each shard has the pointer as well
 
 	unwatch func()        // ends the watchdog; set by Start
 	helpers *auth.Helpers // set by Start, nil where no check is slow
 
 	// Any goroutine.
-	greeting  atomic.Pointer[greetings] // set by New, and again by LameDuck
+	lameDuck  atomic.Bool
 	clientIDs atomic.Uint64
 	sessions  atomic.Int64 // admitted and not closed
 
@@ -81,19 +76,6 @@ type Broker struct {
 // New builds a broker and binds its listeners; nothing is accepted before Start.
 func New(o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	return newOver(standing(nil, o), o, id, log)
-}
-
-// greetings are INFO for who has just connected and for who has come in: only the former is not told to prove
-// anything where it may stay nameless, as nats-server has it.
-type greetings struct{ hello, welcome *proto.Greeting }
-
-func newGreetings(info proto.Info, a *auth.Authority) *greetings {
-	var g greetings
-	info.AuthRequired = a.Announced()
-	g.hello = proto.NewGreeting(info)
-	info.AuthRequired = a.Required()
-	g.welcome = proto.NewGreeting(info)
-	return &g
 }
 
 // A footing is what a broker stands on, and bounds inside it. Tests put other systems
@@ -117,9 +99,11 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 	place := f.place
 	b := &Broker{options: o, footing: f, log: log, global: newAccount(proto.GlobalAccount, place.loops, f.matchCache), budget: budgetOf(o),
 		gate: transport.NewGate(helperThreads)}
-	if err := b.guard(); err != nil {
+	t, err := newTerms(o, b.gate)
+	if err != nil {
 		return nil, err
 	}
+	b.terms = t
 	group, err := loop.NewGroup(loop.Config{
 		Kernel: f.kernel, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
 		HeldMax: f.heldMax, Budget: b.budget,
@@ -142,40 +126,10 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 		}
 		b.facts.Listeners = append(b.facts.Listeners, bound)
 	}
-	info := b.info(id)
-	b.greeting.Store(newGreetings(info, b.authority))
-	info.LameDuckMode = true
-	b.farewell = newGreetings(info, b.authority)
-	b.greetingMax = len(b.farewell.welcome.Append(nil, 0, "")) + sessionFieldsMax
+	t.greet(b.info(id))
+	b.facts.AuthRequired, b.facts.AuthTimeout, b.facts.CertNotAfter = t.authority.Required(), t.authority.Timeout(), t.certEnds
 	return b, nil
 }
-
-// guard reads what keeps strangers out: who may come in, and the certificates.
-func (b *Broker) guard() (err error) {
-	o := b.options
-	who := o.Authorization
-	if who.Timeout <= 0 && o.TLS.On() {
-		who.Timeout = o.TLS.Timeout + time.Second // nats-server's default is longer with TLS
-	}
-	if b.authority, err = auth.New(who); err != nil {
-		return err
-	}
-	b.facts.AuthRequired, b.facts.AuthTimeout = b.authority.Required(), b.authority.Timeout()
-	if !o.TLS.On() {
-		return nil
-	}
-	c, err := o.TLS.Load()
-	if err != nil {
-		return err
-	}
-	b.tls = transport.NewAcceptor(c, b.gate)
-	b.facts.CertNotAfter = c.Certificates[0].Leaf.NotAfter
-	return nil
-}
-
-// sessionFieldsMax bounds what an INFO line says of one session: its number and
-// address, which may name a zone, its nonce, and its account's name.
-const sessionFieldsMax = 1024
 
 // info is what INFO says to every client.
 func (b *Broker) info(id Identity) proto.Info {
@@ -208,7 +162,7 @@ func (f Facts) Port() int {
 // Start runs the loops: connections are accepted from now on. A watchdog looks after
 // them until Shutdown.
 func (b *Broker) Start() error {
-	if b.authority.Slow() {
+	if b.terms.authority.Slow() {
 		n := helpersFor(len(b.shards))
 		runtime.GOMAXPROCS(len(b.shards) + helperThreads + n) // before loops look at it
 		b.helpers = auth.StartHelpers(n)
@@ -235,8 +189,8 @@ func (b *Broker) BatchError() error { return b.group.BatchError() }
 // as the deadline allows, and closes. It returns when all loops have ended.
 func (b *Broker) Shutdown(deadline time.Duration) {
 	b.group.Stop(int64(deadline))
-	if b.tls != nil {
-		b.tls.Wait()
+	if b.terms.tls != nil {
+		b.terms.tls.Wait()
 	}
 	if b.unwatch != nil {
 		b.unwatch()

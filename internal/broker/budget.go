@@ -66,7 +66,7 @@ func (sh *shard) heedMemory() {
 // Reclaimed ends a session because all sessions together hold more than they may.
 func (s *Session) Reclaimed(what loop.Claim, bytes int) {
 	sh := s.shard
-	total := sh.broker.options.MaxPendingTotal
+	total := sh.terms.options.MaxPendingTotal
 	if what == loop.PendingOutput {
 		s.reason = proto.SlowConsumerPendingBytes
 		sh.counts[countSlowPending]++

@@ -97,7 +97,7 @@ func (s *Session) ping(*parser.Op) {
 	s.set(firstPongSent, true)
 	if s.has(asyncInfo) {
 		sh := s.shard
-		s.send(sh.broker.greeting.Load().welcome.AppendConnected(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote),
+		s.send(sh.greetings().welcome.AppendConnected(sh.loop.Tail(sh.terms.greetingMax), s.id, sh.clientIP(s.remote),
 			proto.Connected{MaxPayload: s.parser.MaxPayload, Account: s.table.account.name}))
 	}
 }
@@ -125,7 +125,7 @@ func (s *Session) peerErr(op *parser.Op) {
 // wakeForFirstPing sets the timer for the PING that measures the round trip:
 // soon after CONNECT, spread so that a storm of connections is not one of PINGs.
 func (s *Session) wakeForFirstPing() {
-	d := min(s.shard.broker.options.PingInterval, proto.FirstPingAfter)
+	d := min(s.shard.terms.options.PingInterval, proto.FirstPingAfter)
 	d += time.Duration(s.shard.random(int(d)/5 + 1))
 	s.shard.loop.WakeAt(&s.conn, s.shard.loop.Now()+int64(d))
 }
@@ -143,12 +143,12 @@ func (s *Session) Tick(now int64) {
 		return
 	}
 	sh.log.Debugf("%s - Client Ping Timer", s)
-	every := int64(sh.broker.options.PingInterval)
+	every := int64(sh.terms.options.PingInterval)
 	// A peer that is not read because others are slow is not stale.
 	quiet := now-s.lastIn >= every && !s.conn.Parked()
 	unmeasured := s.pingedAt == 0 || now-s.pingedAt > int64(proto.RoundTripEvery)
 	if quiet || unmeasured {
-		if int(s.pingsOut)+1 > sh.broker.options.PingMax {
+		if int(s.pingsOut)+1 > sh.terms.options.PingMax {
 			sh.counts[countStale]++
 			sh.log.Debugf("%s - Stale Client Connection - Closing", s)
 			s.endWith(proto.ErrStale, proto.StaleConnection)

@@ -51,7 +51,7 @@ func (sh *shard) fanOut(m *message, wants503 bool) (delivered, asked bool) {
 func (sh *shard) askable(m *message, targets loopSet) bool {
 	n := bits.OnesCount64(uint64(targets))
 	if n > 1 {
-		if !sh.broker.authority.Filters() {
+		if !sh.terms.authority.Filters() {
 			return false
 		}
 		m.ask = &ask{}

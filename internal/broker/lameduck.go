@@ -28,7 +28,7 @@ const (
 func (b *Broker) LameDuck(quit <-chan struct{}) bool {
 	b.log.Infof("Entering lame duck mode, stop accepting new clients")
 	b.group.StopAccepting()
-	b.greeting.Store(b.farewell)
+	b.lameDuck.Store(true)
 	told := b.tour()
 	for told.any() {
 		told.visit(lameDuckSlice, (*Session).bidFarewell)
@@ -70,7 +70,7 @@ func (s *Session) bidFarewell() {
 		return
 	}
 	sh := s.shard
-	s.send(sh.broker.farewell.welcome.Append(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote)))
+	s.send(sh.terms.farewell.welcome.Append(sh.loop.Tail(sh.terms.greetingMax), s.id, sh.clientIP(s.remote)))
 }
 
 // sendAway closes a session as a shutdown does.

@@ -42,7 +42,7 @@ const (
 
 // challenge prepares the session for what it has to prove and returns the nonce its greeting shows.
 func (s *Session) challenge() string {
-	a := s.shard.broker.authority
+	a := s.shard.terms.authority
 	if !a.Required() {
 		return ""
 	}
@@ -70,7 +70,7 @@ func (s *Session) opensWith(b []byte) bool {
 // prove finds out who the session is, and goes on with what comes then as soon as that is known.
 func (s *Session) prove(claim auth.Claim, then func(*Session)) {
 	sh := s.shard
-	a := sh.broker.authority
+	a := sh.terms.authority
 	switch {
 	case !a.Required():
 		s.admitted(nil, then)

@@ -151,7 +151,7 @@ func (s *Session) Overdue() {
 	s.reason = proto.SlowConsumerWriteDeadline
 	sh.counts[countSlowDeadline]++
 	sh.log.Limited(infoLevel, "slow deadline", "%s - Slow Consumer Detected: WriteDeadline of %v exceeded with %d total bytes.",
-		s, sh.broker.options.WriteDeadline, s.conn.Pending())
+		s, sh.terms.options.WriteDeadline, s.conn.Pending())
 	sh.loop.Kill(&s.conn)
 }
 

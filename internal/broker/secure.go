@@ -37,11 +37,11 @@ func (s *Session) secure() {
 	sh := s.shard
 	x := &securing{home: sh.loop, name: s.conn.Handle(), session: s}
 	x.Address(x)
-	x.TLS = sh.broker.tls.Accept(x.givenBack)
+	x.TLS = sh.terms.tls.Accept(x.givenBack)
 	s.set(handshaking, true)
 	sh.loop.Interpose(&s.conn, x)
 	sh.loop.Guard(&s.conn)
-	sh.loop.WakeAt(&s.conn, sh.loop.Now()+int64(sh.broker.options.TLS.Timeout))
+	sh.loop.WakeAt(&s.conn, sh.loop.Now()+int64(sh.terms.options.TLS.Timeout))
 	sh.log.Debugf("%s - Starting TLS client connection handshake", s)
 }
 

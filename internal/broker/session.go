@@ -177,7 +177,7 @@ func (s *Session) Opened() {
 	s.lastIn = sh.loop.Now()
 	invariant.Reached("open", s)
 	nonce := s.challenge()
-	s.send(sh.broker.greeting.Load().hello.AppendNonce(sh.loop.Tail(sh.broker.greetingMax), s.id, sh.clientIP(s.remote), nonce))
+	s.send(sh.greetings().hello.AppendNonce(sh.loop.Tail(sh.terms.greetingMax), s.id, sh.clientIP(s.remote), nonce))
 	if sh.log.DebugOn() {
 		sh.log.Debugf("%s - Client connection created", s)
 	}
@@ -187,7 +187,7 @@ func (s *Session) Opened() {
 		return
 	}
 	s.set(counted, true)
-	if sh.broker.tls != nil {
+	if sh.terms.tls != nil {
 		s.secure()
 		return
 	}
@@ -197,11 +197,11 @@ func (s *Session) Opened() {
 // awaitConnect bounds what the session may cost before it has sent CONNECT. Where it has to prove who it
 // is it has so long for that; elsewhere it may stay silent. Tick keeps both.
 func (s *Session) awaitConnect() {
-	l, b := s.shard.loop, s.shard.broker
+	l, t := s.shard.loop, s.shard.terms
 	l.Guard(&s.conn)
-	patience := b.options.PingInterval
+	patience := t.options.PingInterval
 	if s.has(unproven) {
-		patience = b.authority.Timeout()
+		patience = t.authority.Timeout()
 	}
 	l.WakeAt(&s.conn, l.Now()+int64(patience))
 }

@@ -44,6 +44,9 @@ type shard struct {
 	// Written on the home loop, read by any.
 	shown shown
 
+	// Home loop only: what sessions are served by.
+	terms *terms
+
 	// Home loop only: what has happened so far.
 	counts [counters]int64
 
@@ -85,7 +88,7 @@ func newShard(b *Broker, l *loop.Loop) *shard {
 	o := b.options
 	n := len(b.global.tables)
 	sh := &shard{
-		id: l.ID(), self: 1 << l.ID(), alone: n == 1, broker: b, loop: l, log: b.log,
+		id: l.ID(), self: 1 << l.ID(), alone: n == 1, broker: b, loop: l, log: b.log, terms: b.terms,
 		pendingMax: int(o.MaxPending), softLimits: softLimits(o), inFlightMax: b.footing.inFlightMax, trace: o.Trace,
 		inFlight: make([]atomic.Int64, n), waiting: make([]atomic.Bool, n), out: make([]*parcel, n),
 		replyTopics: make([]*topic, 0, 8), contestAt: map[string]int{},
@@ -102,8 +105,8 @@ func (sh *shard) Adopt(_ int, remote netip.AddrPort, _ any) (*loop.Conn, loop.Pe
 		shard: sh, table: b.global.tables[sh.id], id: b.clientIDs.Add(1),
 		traits: verbose | pedantic | wantsEcho, remote: remote,
 	}
-	s.parser.MaxControlLine = b.options.MaxControlLine
-	s.parser.MaxPayload = b.options.MaxPayload
+	s.parser.MaxControlLine = sh.terms.options.MaxControlLine
+	s.parser.MaxPayload = sh.terms.options.MaxPayload
 	return &s.conn, s
 }
 

@@ -108,7 +108,7 @@ func (s *Session) traceDelivery(m *message, sid string) {
 // tracePayload logs a payload; nats-server shows no empty one.
 func (s *Session) tracePayload(arrow string, payload []byte) {
 	if len(payload) > 0 {
-		text := logging.QuoteMax(nil, payload, s.shard.broker.options.MaxTracedMsgLen)
+		text := logging.QuoteMax(nil, payload, s.shard.terms.options.MaxTracedMsgLen)
 		s.shard.log.Tracef("%s - %s MSG_PAYLOAD: [%s]", s, arrow, text)
 	}
 }
