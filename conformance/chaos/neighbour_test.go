@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -18,32 +19,45 @@ func rate(from *Publisher, d time.Duration) float64 {
 // T14: a subscriber that reads too slowly on each loop: the publisher at full speed
 // keeps its speed, others lose nothing and a quiet client is answered soon.
 func TestSlowSubscriberOnEachLoopHoldsNobodyUp(t *testing.T) {
-	const members, lagging = 10, 4
+	const members = 10
 	length := Scale(400*time.Millisecond, 6*time.Second)
 	onEach(t, append(beside(), Setting{Loops: 4}), func(t *testing.T, s Setting) {
 		s.Options = patient
+		lagging := max(2, s.Loops)
 		b := Start(t, s)
 		others := NewSwarm(t, b.Address())
 		others.Join(t, members, Subscription{Subject: "flood", From: []uint16{1}})
+		// Whoever lags is one more to deliver to. What that costs is known from as many who do not.
+		healthy := func() (leave func()) {
+			more := NewSwarm(t, b.Address())
+			more.Join(t, lagging, Subscription{Subject: "flood", From: []uint16{1}, Joins: true})
+			return more.Close
+		}
 		from := NewPublisher(t, b.Address(), 1)
 		end := publishing(t, from, Plan{Subject: Always("flood"), Size: Bytes(1 << 10), Window: 1024, Behind: others.Behind(from)})
+		leave := healthy()
 		rate(from, length/4) // warms up
 		probe := StartProbe(t, b.Address())
 		before := rate(from, length)
 		quiet := probe.End(t)
+		leave()
 		behind := startLaggards(t, b, lagging, Subscription{Subject: "flood", From: []uint16{1}})
 		probe = StartProbe(t, b.Address())
 		beside := rate(from, length)
 		busy := probe.End(t)
 		slow := behind.end(t)
+		leave = healthy()
 		after := rate(from, length)
+		leave()
 		end()
 		others.Settle(t)
 		others.MustHaveAll(t, "the others", from)
 		share, lag := beside/((before+after)/2), Milliseconds(busy, 99)
 		if !s.Real {
 			Judge(t, share >= 0.9, "the publisher has %.2f of its speed", share)
-			Judge(t, lag < 5, "p99 of a quiet PING is %.2f ms", lag)
+			if s.Loops <= runtime.NumCPU() { // more of them wait for a processor in turns
+				Judge(t, lag < 5, "p99 of a quiet PING is %.2f ms", lag)
+			}
 		}
 		Report(t, "T14", "one slow subscriber a loop beside a publisher at full speed", s.Name(), Figures{
 			"slow": slow, "slow_cut": slowConsumers(b), "per_second_before": int(before), "per_second_beside": int(beside), "per_second_after": int(after),
