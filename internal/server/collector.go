@@ -27,6 +27,13 @@ const (
 	// growthStep is by how much the pace changes at least: each change stops the world briefly.
 	growthStep = 10
 
+	// heldRoom is what the process may take for the budget, in halves of it: beyond what is held there are
+	// garbage and pieces of memory that nothing fits into.
+	heldRoom = 3
+
+	// othersGrowth is how many times what lives besides may be there.
+	othersGrowth = 1 + heapGrowth/100
+
 	// paceEvery is how often what is held is looked at.
 	paceEvery = 100 * time.Millisecond
 
@@ -39,10 +46,18 @@ const (
 type collector struct {
 	held   func() int
 	growth int   // by default, in percent
+	total  int64 // the budget
+	limit  int64 // bytes the process may use, the largest number if nobody says
 	free   int64 // held bytes that do not count
 	end    chan struct{}
 	ended  sync.WaitGroup
-	sample []metrics.Sample
+	sample []metrics.Sample // what lived at the last collection, and how many there were
+
+	// What is cut becomes garbage, but lived at the last collection: the heap must not grow by a share
+	// of it. So what counts is the most that was held since then.
+	most      int64
+	last      int64  // what was held at the last look
+	collected uint64 // collections at the last look
 }
 
 // startCollector sets a limit of memory and the pace, unless the environment does, and keeps the pace
@@ -51,8 +66,8 @@ func startCollector(held func() int, total, memory int64) *collector {
 	if os.Getenv("GOMEMLIMIT") == "" && memory > 0 {
 		debug.SetMemoryLimit(memory / 8 * limitShare)
 	}
-	c := &collector{held: held, growth: heapGrowth, free: min(heldFree, total/heldFreeShare), end: make(chan struct{}),
-		sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	c := &collector{held: held, growth: heapGrowth, total: total, limit: debug.SetMemoryLimit(-1), free: min(heldFree, total/heldFreeShare), end: make(chan struct{}),
+		sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}}
 	if set := os.Getenv("GOGC"); set != "" {
 		n, err := strconv.Atoi(set)
 		if err != nil || n <= heldGrowth { // off, or tighter than we would make it
@@ -73,7 +88,7 @@ func (c *collector) stop() {
 func (c *collector) run() {
 	tick := time.NewTicker(paceEvery)
 	defer tick.Stop()
-	now := c.growth
+	now, limit := c.growth, c.limit
 	for {
 		select {
 		case <-c.end:
@@ -81,12 +96,26 @@ func (c *collector) run() {
 		case <-tick.C:
 		}
 		metrics.Read(c.sample)
-		want := c.pace(int64(c.held()), int64(c.sample[0].Value.Uint64()))
+		held, live := c.heldSince(int64(c.held()), c.sample[1].Value.Uint64()), int64(c.sample[0].Value.Uint64())
+		if n := c.room(held, live); n-limit > limit/growthStep || limit-n > n/growthStep {
+			debug.SetMemoryLimit(n)
+			limit = n
+		}
+		want := c.pace(held, live)
 		if want-now >= growthStep || now-want >= growthStep {
 			debug.SetGCPercent(want)
 			now = want
 		}
 	}
+}
+
+// heldSince notes what is held after so many collections, and returns the most that was since the last of them.
+func (c *collector) heldSince(held int64, collections uint64) int64 {
+	if collections != c.collected {
+		c.collected, c.most = collections, c.last // it was somewhere between the two looks
+	}
+	c.last, c.most = held, max(c.most, held)
+	return c.most
 }
 
 // pace is by how many percent the heap may grow when held bytes of live ones wait for readers.
@@ -96,4 +125,13 @@ func (c *collector) pace(held, live int64) int {
 		return c.growth
 	}
 	return c.growth - int(int64(c.growth-heldGrowth)*min(held, live)/live)
+}
+
+// room is how much memory there may be in all when held bytes of live ones wait for readers: what is free
+// but not given back to the system counts in it as well.
+func (c *collector) room(held, live int64) int64 {
+	if held <= c.free {
+		return c.limit
+	}
+	return min(c.limit, othersGrowth*(live-min(held, live))+c.total/2*heldRoom+heldFree)
 }

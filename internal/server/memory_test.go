@@ -73,3 +73,33 @@ func TestWhatIsHeldForReadersGetsLessHeadroom(t *testing.T) {
 		}
 	}
 }
+
+// What was cut since the last collection is garbage by now, and lived then: it must not count as memory that may
+// grow threefold.
+func TestWhatIsCutCountsAsHeldUntilACollection(t *testing.T) {
+	c := &collector{}
+	for i, x := range []struct {
+		held        int64
+		collections uint64
+		want        int64
+	}{
+		{50, 1, 50}, {200, 1, 200}, {10, 1, 200}, // cut
+		{20, 2, 20}, {5, 2, 20}, {0, 3, 5}, {0, 4, 0},
+	} {
+		if got := c.heldSince(x.held, x.collections); got != x.want {
+			t.Errorf("look %d: %d bytes count as held, want %d", i, got, x.want)
+		}
+	}
+}
+
+func TestRoomForTheBudgetIsBounded(t *testing.T) {
+	c := &collector{growth: heapGrowth, free: 10, total: 100 << 20, limit: 1 << 40}
+	const bursts = 150<<20 + heldFree
+	for _, x := range []struct{ held, live, want int64 }{
+		{10, 100, 1 << 40}, {11, 11, bursts}, {11, 111, 300 + bursts}, {100, 50, bursts}, {11, 1 << 40, 1 << 40},
+	} {
+		if got := c.room(x.held, x.live); got != x.want {
+			t.Errorf("with %d held of %d there is room for %d, want %d", x.held, x.live, got, x.want)
+		}
+	}
+}
