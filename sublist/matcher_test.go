@@ -12,7 +12,7 @@ import (
 // fresh reports whether the next Match of a subject will be answered from the
 // cache.
 func fresh(m *Matcher[value], published string) bool {
-	e := m.cache.find(hashOf(m.x.seed, published), published)
+	e := m.cache.find(m.x.id, hashOf(m.x.seed, published), published)
 	return e != nil && e.stamp == m.x.patterns.Load().gens.stamp(e.slot)
 }
 
@@ -90,15 +90,18 @@ func TestCacheIsBounded(t *testing.T) {
 
 func TestCacheComparesSubjects(t *testing.T) {
 	c := cache[value]{size: 8}
-	c.put(5, "a", 1, 1, []*value{{1}})
-	c.put(5, "b", 2, 2, []*value{{2}})
+	c.put(1, 5, "a", 1, 1, []*value{{1}})
+	c.put(1, 5, "b", 2, 2, []*value{{2}})
 	for _, s := range []string{"a", "b"} {
-		if e := c.find(5, s); e == nil || string(e.subject) != s {
+		if e := c.find(1, 5, s); e == nil || string(e.subject) != s {
 			t.Errorf("%q is found as %+v", s, e)
 		}
 	}
-	if e := c.find(5, "c"); e != nil {
+	if e := c.find(1, 5, "c"); e != nil {
 		t.Errorf("found what was never stored: %+v", e)
+	}
+	if e := c.find(2, 5, "a"); e != nil {
+		t.Errorf("found what was stored for another index: %+v", e)
 	}
 }
 

@@ -191,7 +191,7 @@ func (sh *shard) receiveEntry(p *parcel, e *entry) {
 		delivered = !e.ask.looked(delivered)
 	}
 	if e.wants503 && !delivered {
-		sh.sendBack(e.origin, m.reply, m.subject)
+		sh.sendBack(m)
 	}
 	m.release(sh.loop)
 	sh.loop.Spend(operationWork)
@@ -209,12 +209,14 @@ func (p *parcel) recycle() {
 	parcels.Put(p)
 }
 
-// sendBack tells a publisher on another loop that nobody took its request.
-func (sh *shard) sendBack(o origin, reply, subj []byte) {
+// sendBack tells a publisher on another loop that nobody took its request, if it is still in the account
+// where it asked.
+func (sh *shard) sendBack(m *message) {
+	o, account := m.origin, m.account
 	home := sh.broker.shards[o.loop]
-	r, j := string(reply), string(subj)
+	r, j := string(m.reply), string(m.subject)
 	home.loop.Do(func(l *loop.Loop) {
-		if s := home.session(o); s != nil {
+		if s := home.session(o); s != nil && s.table.account == account {
 			s.noResponders([]byte(r), []byte(j))
 		}
 	})

@@ -182,7 +182,7 @@ func (sh *shard) deliverToMember(own []*group, first int, m *message) bool {
 // finds nobody to answer.
 func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSet, wants503 bool) bool {
 	own := sh.own[:0]
-	t := m.account.tables[sh.id]
+	t := m.account.on(sh)
 	for _, g := range groups {
 		if mine := t.groups[g]; mine != nil {
 			own = append(own, mine)
