@@ -152,13 +152,14 @@ func (r *reader) finishAccounts() {
 		a.Users = append(a.Users, t.users...)
 	}
 	_, locked := r.draft.origins["authorization"]
-	if open := !locked && len(a.Users) == 0; open && len(r.tenants) > 0 && r.count(wrong) == 0 {
+	switch open := !locked && len(a.Users) == 0 && r.count(wrong) == 0; {
+	case open && len(r.tenants) > 0:
 		r.add(r.tenants[0].at, wrong, "accounts name no user: nats-server would let everybody in; leave the list out if that is meant")
-	} else if open && len(r.draft.Accounts) > 0 {
+	case open && len(r.draft.Accounts) > 0:
 		r.add(r.draft.origins[accountsBlock].at, remarked, "accounts have no users: everybody comes in, into the global account")
 	}
 	system := r.draft.SystemAccount
-	if system != "" && system != proto.GlobalAccount && !r.draft.hasAccount(system) {
+	if r.count(wrong) == 0 && system != "" && system != proto.GlobalAccount && !r.draft.hasAccount(system) {
 		r.add(r.draft.origins["system_account"].at, wrong, "error resolving system account: account missing: there is no %q among accounts", system)
 	}
 	a.Nameless = !locked && a.NoAuthUser == "" && len(r.draft.Accounts) == 1 && r.draft.Accounts[0].Name == r.draft.System()
