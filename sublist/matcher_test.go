@@ -105,6 +105,40 @@ func TestCacheComparesSubjects(t *testing.T) {
 	}
 }
 
+// Matchers that share a cache answer for their own index alone, whatever the others have remembered of the same
+// subjects, and all of them together remember no more than the cache holds.
+func TestMatchersBesideEachOther(t *testing.T) {
+	const many = 50
+	first := NewMatcher(New[value](), 64)
+	matchers, indexes := make([]*Matcher[value], many), make([]*Index[value], many)
+	for i := range matchers {
+		indexes[i] = New[value]()
+		indexes[i].seed = first.x.seed // so that the hashes are the same as well
+		matchers[i] = first.Beside(indexes[i])
+		if i%2 == 0 {
+			indexes[i].Set("a.*", &value{i})
+		} else {
+			indexes[i].Set("b.*", &value{i})
+		}
+	}
+	for range 3 {
+		for i, m := range matchers {
+			for range 2 {
+				if got := numbers(m.Match(nil, []byte("a.x"))); i%2 == 0 && (len(got) != 1 || got[0] != i) || i%2 == 1 && len(got) != 0 {
+					t.Fatalf("index %d answers %v", i, got)
+				}
+			}
+		}
+	}
+	held := 0
+	for set := range first.cache.entries {
+		held += len(first.cache.entries[set])
+	}
+	if held != 64 {
+		t.Errorf("%d places, want 64", held)
+	}
+}
+
 func TestCacheKeepsWhatIsInUse(t *testing.T) {
 	x := New[value]()
 	x.Set(">", &value{1})

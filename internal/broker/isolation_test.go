@@ -78,7 +78,7 @@ type stage struct {
 	r        *rig
 	random   *rand.Rand
 	accounts int
-	tenants   []*tenant
+	tenants  []*tenant
 	contests map[string][]string // "id queue": who may get it, "tenant sid"
 	ids      int
 }

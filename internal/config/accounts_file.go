@@ -118,7 +118,9 @@ func (r *reader) accountLimits(e entry, l *AccountLimits) {
 		{"max_payload max_pay", read(&l.MaxPayload, 1, "; with 0 nats-server takes no message but empty ones")},
 		{"max_leafnodes max_leafs", func(e entry) {
 			read(&l.MaxLeafnodes, 0, "")(e)
-			r.add(e.at, remarked, "%s has no effect: leafnode links are not supported yet", e.key)
+			if l.MaxLeafnodes != NoLimit {
+				r.add(e.at, remarked, "%s has no effect: leafnode links are not supported yet", e.key)
+			}
 		}},
 	})
 }
