@@ -32,9 +32,7 @@ func (a *Account) on(sh *shard) *table {
 	if t := a.tables[sh.id]; t != nil {
 		return t
 	}
-	t := newTable(a, sh)
-	a.tables[sh.id] = t
-	return t
+	return newTable(a, sh)
 }
 
 // admit counts one more session, unless there are max; negative is no limit.

@@ -21,9 +21,11 @@ type table struct {
 	groups  map[*queueGroup]*group     // groups the index knows that have members here; nil before the first
 }
 
+// newTable makes what a loop knows of an account, and gives it its place there.
 func newTable(a *Account, sh *shard) *table {
 	t := &table{account: a, loop: sh.id, topics: sublist.New[topic](), others: sh.indexes.Beside(a.index)}
 	t.matcher = sh.tables.Beside(t.topics)
+	a.tables[sh.id] = t
 	return t
 }
 

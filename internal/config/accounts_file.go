@@ -20,8 +20,9 @@ var refusedAccountKeys = []refusedKey{
 	{"msg_trace trace_dest", "tracing of messages is not supported yet", "leave it out"},
 }
 
-// accounts reads the block of that name, or a list of names.
-func (r *reader) accounts(e entry) {
+// readAccounts reads the block of that name, or a list of names.
+func (r *reader) readAccounts(e entry) {
+	r.accounts = make(map[string]bool)
 	r.draft.came(accountsBlock, origin{at: e.at, key: e.key})
 	switch v := e.value.(type) {
 	case []any:
@@ -45,10 +46,11 @@ func (r *reader) newAccount(name string, at place) bool {
 	case name == proto.GlobalAccount:
 		r.add(at, wrong, "%q is a Reserved Account", name)
 		return false
-	case r.draft.hasAccount(name):
+	case r.accounts[name]:
 		r.add(at, wrong, "Duplicate Account Entry: %s", name)
 		return false
 	}
+	r.accounts[name] = true
 	r.draft.Accounts = append(r.draft.Accounts, Account{Name: name, Limits: NoLimits(), Origin: printable(at.short())})
 	return true
 }
@@ -161,7 +163,7 @@ func (r *reader) finishAccounts() {
 		r.add(r.draft.origins[accountsBlock].at, remarked, "accounts have no users: everybody comes in, into the global account")
 	}
 	system := r.draft.SystemAccount
-	if r.count(wrong) == 0 && system != "" && system != proto.GlobalAccount && !r.draft.hasAccount(system) {
+	if r.count(wrong) == 0 && system != "" && system != proto.GlobalAccount && !r.accounts[system] {
 		r.add(r.draft.origins["system_account"].at, wrong, "error resolving system account: account missing: there is no %q among accounts", system)
 	}
 	a.Nameless = !locked && a.NoAuthUser == "" && len(r.draft.Accounts) == 1 && r.draft.Accounts[0].Name == r.draft.System()

@@ -18,8 +18,9 @@ type reader struct {
 	*complaints
 	draft *draft
 
-	users   map[string]place // by name or nkey: of all blocks, and where each stands
-	tenants []tenants        // users of accounts, in the order of the file
+	users    map[string]place // by name or nkey: of all blocks, and where each stands
+	accounts map[string]bool  // by name
+	tenants  []tenants        // users of accounts, in the order of the file
 }
 
 // token is what nats-server's parser makes of each value. What comes from variables of the

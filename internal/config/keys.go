@@ -125,7 +125,7 @@ func (r *reader) topFields() []field {
 		field{tlsBlock, r.tls},
 		field{"authorization", r.authorization},
 		field{"no_auth_user", r.noAuthUser},
-		field{accountsBlock, r.accounts},
+		field{accountsBlock, r.readAccounts},
 		field{"system_account system", r.systemAccount},
 		field{"no_system_account no_system no_sys_acc", r.noSystemAccount})
 	for _, k := range refusedKeys {
