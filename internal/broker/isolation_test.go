@@ -229,8 +229,9 @@ func (s *stage) collect() {
 		due += a.due
 	}
 	for last, rounds := false, 0; !last; rounds++ {
-		if rounds > 1_000 {
-			s.t.Fatalf("%d frames came, want %d", came, due)
+		if rounds > 1_000 { // judge says what is missing
+			s.t.Errorf("%d frames came, want %d", came, due)
+			return
 		}
 		last = came >= due
 		for _, a := range s.tenants {

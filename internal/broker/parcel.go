@@ -180,15 +180,14 @@ func (sh *shard) receiveEntry(p *parcel, e *entry) {
 		for n < len(groups) && groups[n].name == groups[0].name {
 			n++
 		}
-		// With several names another may still deliver: then nobody answers.
-		last := e.wants503 && !delivered && n == int(e.groups)
-		if sh.receiveForGroups(groups[:n], m, e.tried, last) {
+		// With several names more than one may be passed on, and another deliver: then they ask together.
+		if sh.receiveForGroups(groups[:n], m, e.tried, e.wants503 && !delivered, n < int(e.groups)) {
 			delivered = true
 		}
 		groups = groups[n:]
 	}
-	if e.ask != nil {
-		delivered = !e.ask.looked(delivered)
+	if m.ask != nil {
+		delivered = !m.ask.looked(delivered)
 	}
 	if e.wants503 && !delivered {
 		sh.sendBack(m)
