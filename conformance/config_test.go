@@ -24,7 +24,7 @@ import (
 
 // byDesign are complaints about what nats-server takes, each a row of docs/compatibility.md.
 var byDesign = regexp.MustCompile(strings.Join([]string{
-	"(is|are) not supported", "by an edge broker", "there is no system account yet", "clients always get headers",
+	"(is|are) not supported", "by an edge broker", "account missing", "clients always get headers",
 	"publishers of slow subscribers always wait", "a client whose write timed out is always closed", // refused-options
 	"keep one of them",                                                                                    // config-twice
 	"nats-server would let everybody in", "have no effect in nats-server", "in nats-server: leave it out", // config-open
@@ -115,6 +115,22 @@ var snippets = []string{
 	"authorization { users: [{user: a, clients: [pigeon]}] }", "authorization { users: [{user: a, connection_types: mqtt}] }", "authorization { users: [{user: a, connection_types: 5}] }",
 	"authorization { p { pub: a }, users: [{user: a, permissions: $p}] }", "authorization { p { pub: a }, users: [{user: a}] }", "no_auth_user: 5",
 	"authorization { default_permissions { pub: a }, users: [{user: a}] }", "authorization { default_permissions: 5, users: [{user: a}] }",
+	"accounts {}", "accounts: []", "accounts: [A, B]", "accounts: [A, A]", "accounts: ['$G']", "accounts: ['$SYS']", "accounts { A {} }", "accounts { A: {} }", "accounts: { A: {}, B: {} }", "accounts { A: 5 }",
+	"accounts { '$G' {} }", "accounts { '$SYS' {} }", "accounts { A { users: [{user: a, pass: b}] } }", "accounts { A { users: 5 } }", "accounts { A { users: [5 ] } }", "accounts { A { usrs: [] } }",
+	"accounts { A { users: [{user: a, pass: b}, {user: a, pass: b}] } }", "accounts { A { users: [{user: a}] }, B { users: [{user: a}] } }",
+	"accounts { A { users: [{user: a}] } }\nauthorization { users: [{user: a}] }", "authorization { users: [{user: a}] }\naccounts { A { users: [{user: a}] } }",
+	"accounts { A { users: [{user: a}] } }\nauthorization { users: [{user: b}] }", "accounts { A { users: [{user: a}] } }\nauthorization { user: b, pass: c }",
+	"accounts { A { users: [{user: a}] } }\nauthorization { token: c }", "accounts { A { users: [{user: a}] } }\nauthorization {}", "accounts { A {} }\nauthorization { user: b, pass: c }",
+	"accounts { A { users: [{nkey: UC6NLCN7AS34YOJVCYD4PJ3QB7QGLYG5B5IMBT25VW5K4TNUJODM7BOX}] }, B { users: [{nkey: UC6NLCN7AS34YOJVCYD4PJ3QB7QGLYG5B5IMBT25VW5K4TNUJODM7BOX}] } }",
+	"accounts { A { nkey: AC6NLCN7AS34YOJVCYD4PJ3QB7QGLYG5B5IMBT25VW5K4TNUJODM7BOX } }", "accounts { A { nkey: 5 } }", "accounts { A { nkey: AA5WUJ54Z23KILLCUOUNAKTPBVZWKMQVO4O6EQ5GHLAERIMLLHNCS47C } }",
+	"accounts { A { limits {} } }", "accounts { A { limits: 5 } }", "accounts { A { limits { max_connections: 5, max_subscriptions: 6, max_payload: 7, max_leafnodes: 8 } } }",
+	"accounts { A { limits { max_conn: -1, max_subs: -1, max_pay: -1, max_leafs: -1 } } }", "accounts { A { limits { max_conn: '5' } } }", "accounts { A { limits { max_conn: 5.5 } } }",
+	"accounts { A { limits { max_con: 5 } } }", "accounts { A { limits { max_payload: 1kb } } }", "accounts { A { limits { max_connections: 0 } } }", "accounts { A { limits { max_subs: 0 } } }",
+	"accounts { A { limits { max_payload: 5gb } } }", "accounts { A { default_permissions { publish: a }, users: [{user: a, pass: b}] } }", "accounts { A { default_permissions: 5, users: [{user: a}] } }",
+	"accounts { A { permissions { publish: a }, users: [{user: a}] } }", "accounts { A { exports: [{stream: a}] }, B { imports: [{stream: {account: A, subject: a}}] } }",
+	"accounts { A { mappings { a: b } } }", "accounts { A { jetstream: enabled } }", "accounts { A { msg_trace: a } }", "accounts { p { pub: a }, A { users: [{user: a, permissions: $p}] } }",
+	"A { users: [{user: a, pass: b}] }\naccounts { X: $A }", "system_account: A\naccounts { A {} }", "system: A\naccounts { A {} }", "system_account: 5", "no_sys_acc: 5", "no_system_account: false",
+	"no_auth_user: a\naccounts { A { users: [{user: a, pass: b}] } }", "'accounts' { 'A B' { users: [{user: a, pass: b}] } }",
 }
 
 // secured are what snippets put into the block of TLS, with certificates that are there.

@@ -24,10 +24,9 @@ import (
 var ownVarz = []string{"gnatsd_ev", "panics", "stuck", "collector", "loops"}
 
 // leftOut are names a nats-server without options serves that do not apply here:
-// authentication, TLS, clusters, gateways, leaf nodes, other protocols, JetStream and a
-// system account are not there yet or never.
+// clusters, gateways, leaf nodes, other protocols and JetStream are not there yet or never.
 var leftOut = []string{"cluster", "disk_io_wait_stats", "feature_flags", "gateway", "jetstream", "leaf",
-	"mqtt", "system_account", "websocket"}
+	"mqtt", "websocket"}
 
 var monitored = transcript.Options{"http_port": "-1"}
 

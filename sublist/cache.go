@@ -8,6 +8,7 @@ const (
 
 // An entry remembers what patterns matched one subject.
 type entry[T any] struct {
+	index   uint64 // whose patterns they are
 	subject []byte // a copy, its room is reused
 	values  []*T   // a copy, its room is reused
 	stamp   uint64 // of slot, from before the values were looked up
@@ -27,16 +28,16 @@ type cache[T any] struct {
 	entries [][cacheWays]entry[T]
 }
 
-// find returns the entry for a subject, or nil. Whether it still holds is for
-// the caller to see.
-func (c *cache[T]) find(hash uint64, s string) *entry[T] {
+// find returns the entry for a subject of an index, or nil. Whether it still
+// holds is for the caller to see.
+func (c *cache[T]) find(index, hash uint64, s string) *entry[T] {
 	if len(c.hashes) == 0 {
 		return nil
 	}
 	set := int(hash) & (len(c.hashes) - 1)
 	for way, h := range &c.hashes[set] {
 		if h == hash {
-			if e := &c.entries[set][way]; string(e.subject) == s {
+			if e := &c.entries[set][way]; e.index == index && string(e.subject) == s {
 				e.recent = true
 				return e
 			}
@@ -46,7 +47,7 @@ func (c *cache[T]) find(hash uint64, s string) *entry[T] {
 }
 
 // put stores a result, unless it is too large to be worth it.
-func (c *cache[T]) put(hash uint64, s string, slot uint8, stamp uint64, values []*T) {
+func (c *cache[T]) put(index, hash uint64, s string, slot uint8, stamp uint64, values []*T) {
 	if c.size <= 0 || len(s) > cacheSubjectMax || len(values) > cacheValuesMax {
 		return
 	}
@@ -58,21 +59,21 @@ func (c *cache[T]) put(hash uint64, s string, slot uint8, stamp uint64, values [
 		c.hashes, c.entries = make([][cacheWays]uint64, sets), make([][cacheWays]entry[T], sets)
 	}
 	set := int(hash) & (len(c.hashes) - 1)
-	way := c.victim(set, hash, s)
+	way := c.victim(set, index, hash, s)
 	c.hashes[set][way] = hash
 	e := &c.entries[set][way]
-	e.slot, e.stamp, e.recent = slot, stamp, false
+	e.index, e.slot, e.stamp, e.recent = index, slot, stamp, false
 	e.subject = append(e.subject[:0], s...)
 	clear(e.values)
 	e.values = append(e.values[:0], values...)
 }
 
 // victim chooses the place of a set where a new result goes.
-func (c *cache[T]) victim(set int, hash uint64, s string) int {
+func (c *cache[T]) victim(set int, index, hash uint64, s string) int {
 	entries := &c.entries[set]
 	for way := range entries {
 		e := &entries[way]
-		if len(e.subject) == 0 || c.hashes[set][way] == hash && string(e.subject) == s {
+		if len(e.subject) == 0 || c.hashes[set][way] == hash && e.index == index && string(e.subject) == s {
 			return way
 		}
 	}

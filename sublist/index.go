@@ -16,6 +16,7 @@ import (
 // every change whose write returned before they began. What a *T points to is
 // the caller's: the index stores and returns it and never looks inside.
 type Index[T any] struct {
+	id       uint64 // no other index of the process has it
 	seed     maphash.Seed
 	literals table[struct{}, atomic.Pointer[T]]
 	patterns atomic.Pointer[trie[T]] // nil before the first pattern; stays, because its generations must
@@ -28,10 +29,13 @@ type Index[T any] struct {
 // New returns an empty index. It holds about 100 bytes, and 2 KB more from the
 // first pattern on.
 func New[T any]() *Index[T] {
-	x := &Index[T]{seed: maphash.MakeSeed()}
+	x := &Index[T]{id: indexes.Add(1), seed: maphash.MakeSeed()}
 	x.writer.x = x
 	return x
 }
+
+// indexes counts those that were made.
+var indexes atomic.Uint64
 
 // A Writer changes an index whose writer lock is held. It is lent by Batch and
 // must not be used after Batch returned.

@@ -6,19 +6,26 @@ import (
 	"gnatsd-ev/internal/invariant"
 )
 
-// A Matcher is one reader's way into an index, with a cache of its own for what
-// patterns matched. It is owned by one goroutine, as a rule a loop.
+// A Matcher is one reader's way into an index, with a cache for what patterns
+// matched. It is owned by one goroutine, as a rule a loop.
 type Matcher[T any] struct {
 	x     *Index[T]
-	walk  walk[T]
-	cache cache[T]
+	walk  *walk[T]
+	cache *cache[T]
 }
 
 // NewMatcher returns a matcher for x that remembers the patterns matched by up
 // to cacheSize subjects (rounded up to a power of two; 0 for none). The cache
 // costs nothing until patterns exist, and at most about 500 bytes a subject.
 func NewMatcher[T any](x *Index[T], cacheSize int) *Matcher[T] {
-	return &Matcher[T]{x: x, cache: cache[T]{size: cacheSize}}
+	return &Matcher[T]{x: x, walk: &walk[T]{}, cache: &cache[T]{size: cacheSize}}
+}
+
+// Beside returns a matcher for another index that has no memory of its own but
+// shares m's: however many indexes a goroutine reads, what it remembers of all
+// of them is bounded by one cache. It is of the same goroutine.
+func (m *Matcher[T]) Beside(x *Index[T]) *Matcher[T] {
+	return &Matcher[T]{x: x, walk: m.walk, cache: m.cache}
 }
 
 // Match appends the values of every entry that a message published to subject
@@ -45,7 +52,7 @@ func (m *Matcher[T]) Match(dst []*T, subject []byte) []*T {
 }
 
 func (m *Matcher[T]) matchPatterns(dst []*T, t *trie[T], hash uint64, s string) []*T {
-	if e := m.cache.find(hash, s); e != nil && e.stamp == t.gens.stamp(e.slot) {
+	if e := m.cache.find(m.x.id, hash, s); e != nil && e.stamp == t.gens.stamp(e.slot) {
 		return append(dst, e.values...)
 	}
 	if !wellFormed(s) {
@@ -58,7 +65,7 @@ func (m *Matcher[T]) matchPatterns(dst []*T, t *trie[T], hash uint64, s string) 
 	known := len(dst)
 	dst = m.walk.match(dst, t, s)
 	invariant.Between()
-	m.cache.put(hash, s, slot, stamp, dst[known:])
+	m.cache.put(m.x.id, hash, s, slot, stamp, dst[known:])
 	return dst
 }
 

@@ -12,7 +12,7 @@ import (
 // fresh reports whether the next Match of a subject will be answered from the
 // cache.
 func fresh(m *Matcher[value], published string) bool {
-	e := m.cache.find(hashOf(m.x.seed, published), published)
+	e := m.cache.find(m.x.id, hashOf(m.x.seed, published), published)
 	return e != nil && e.stamp == m.x.patterns.Load().gens.stamp(e.slot)
 }
 
@@ -90,15 +90,52 @@ func TestCacheIsBounded(t *testing.T) {
 
 func TestCacheComparesSubjects(t *testing.T) {
 	c := cache[value]{size: 8}
-	c.put(5, "a", 1, 1, []*value{{1}})
-	c.put(5, "b", 2, 2, []*value{{2}})
+	c.put(1, 5, "a", 1, 1, []*value{{1}})
+	c.put(1, 5, "b", 2, 2, []*value{{2}})
 	for _, s := range []string{"a", "b"} {
-		if e := c.find(5, s); e == nil || string(e.subject) != s {
+		if e := c.find(1, 5, s); e == nil || string(e.subject) != s {
 			t.Errorf("%q is found as %+v", s, e)
 		}
 	}
-	if e := c.find(5, "c"); e != nil {
+	if e := c.find(1, 5, "c"); e != nil {
 		t.Errorf("found what was never stored: %+v", e)
+	}
+	if e := c.find(2, 5, "a"); e != nil {
+		t.Errorf("found what was stored for another index: %+v", e)
+	}
+}
+
+// Matchers that share a cache answer for their own index alone, whatever the others have remembered of the same
+// subjects, and all of them together remember no more than the cache holds.
+func TestMatchersBesideEachOther(t *testing.T) {
+	const many = 50
+	first := NewMatcher(New[value](), 64)
+	matchers, indexes := make([]*Matcher[value], many), make([]*Index[value], many)
+	for i := range matchers {
+		indexes[i] = New[value]()
+		indexes[i].seed = first.x.seed // so that the hashes are the same as well
+		matchers[i] = first.Beside(indexes[i])
+		if i%2 == 0 {
+			indexes[i].Set("a.*", &value{i})
+		} else {
+			indexes[i].Set("b.*", &value{i})
+		}
+	}
+	for range 3 {
+		for i, m := range matchers {
+			for range 2 {
+				if got := numbers(m.Match(nil, []byte("a.x"))); i%2 == 0 && (len(got) != 1 || got[0] != i) || i%2 == 1 && len(got) != 0 {
+					t.Fatalf("index %d answers %v", i, got)
+				}
+			}
+		}
+	}
+	held := 0
+	for set := range first.cache.entries {
+		held += len(first.cache.entries[set])
+	}
+	if held != 64 {
+		t.Errorf("%d places, want 64", held)
 	}
 }
 

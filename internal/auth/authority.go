@@ -21,16 +21,20 @@ const Standard ConnectionType = "STANDARD"
 
 // A User is somebody a client may turn out to be. It never changes.
 type User struct {
-	name   string // or the nkey
-	label  string
-	rules  *Permissions
-	types  []string // how it may connect; empty: anyhow
-	secret secret
-	key    nkeys.KeyPair // nil for who has a password
+	name    string // or the nkey
+	label   string
+	account string
+	rules   *Permissions
+	types   []string // how it may connect; empty: anyhow
+	secret  secret
+	key     nkeys.KeyPair // nil for who has a password
 }
 
-// Label is how log lines name the user, who is not secret: user:bob, nkey:U..., token.
+// Label is how log lines name the user, who is not secret: user:bob, nkey:U..., token; empty for who has no name.
 func (u *User) Label() string { return u.label }
+
+// Account is the name of the account the user lives in.
+func (u *User) Account() string { return u.account }
 
 // Rules is what the user may do, nil for everything.
 func (u *User) Rules() *Permissions { return u.rules }
@@ -48,6 +52,7 @@ type Authority struct {
 	single    *User            // the only user, or who has the token
 	token     bool             // single is the latter
 	anonymous *User            // who clients without proof are; nil: nobody
+	nameless  bool             // anonymous is nobody in particular, in the global account
 	filters   bool             // somebody is denied what it may subscribe to
 
 	// Who does not exist is compared with these, so that it takes as long.
@@ -70,14 +75,18 @@ func New(c config.Authorization) (*Authority, error) {
 	switch {
 	case c.Token != "":
 		a.token = true
-		a.single = &User{label: "token", secret: a.secret(c.Token)}
+		a.single = &User{label: "token", account: proto.GlobalAccount, secret: a.secret(c.Token)}
 	case c.User != "":
-		a.single = &User{name: c.User, label: "user:" + c.User, secret: a.secret(c.Password)}
+		a.single = &User{name: c.User, label: "user:" + c.User, account: proto.GlobalAccount, secret: a.secret(c.Password)}
 	case c.Password != "" && len(c.Users) == 0:
 		return nil, errors.New("authorization: a password without a user")
 	}
-	a.required = c.Required || a.single != nil || len(c.Users) > 0
-	if c.NoAuthUser != "" {
+	// A flag that names a user wins over what the file says of nobody.
+	a.nameless = c.Nameless && !c.Required && a.single == nil
+	a.required = c.Required || a.single != nil || len(c.Users) > 0 || a.nameless
+	if a.nameless {
+		a.anonymous = &User{account: proto.GlobalAccount, secret: randomSecret()}
+	} else if c.NoAuthUser != "" {
 		a.anonymous = a.users[c.NoAuthUser]
 		if a.anonymous == nil {
 			a.anonymous = a.keys[c.NoAuthUser]
@@ -107,7 +116,10 @@ func (a *Authority) add(c *config.User, id uint64) error {
 		return fail(err)
 	}
 	a.filters = a.filters || rules != nil && rules.subscribe.deny != nil
-	u := &User{name: name, label: "user:" + name, rules: rules, types: c.ConnectionTypes}
+	u := &User{name: name, label: "user:" + name, account: c.Account, rules: rules, types: c.ConnectionTypes}
+	if u.account == "" {
+		u.account = proto.GlobalAccount
+	}
 	all := a.users
 	if c.NKey != "" {
 		all, u.label = a.keys, "nkey:"+name
@@ -158,9 +170,9 @@ func (a *Authority) makeNobody() error {
 // Required reports whether clients have to prove who they are, or to be taken for somebody.
 func (a *Authority) Required() bool { return a.required }
 
-// Announced reports whether a client has to be told so when it connects: not where it may also
-// stay nameless.
-func (a *Authority) Announced() bool { return a.required && a.anonymous == nil }
+// Announced reports whether a client has to be told so when it connects: not where it is taken for a user
+// otherwise. That it may live in the global account without a name nats-server does not say.
+func (a *Authority) Announced() bool { return a.required && (a.anonymous == nil || a.nameless) }
 
 // Timeout is how long a client has from its greeting.
 func (a *Authority) Timeout() time.Duration { return a.timeout }

@@ -300,3 +300,43 @@ func TestDenialsOfAdvisories(t *testing.T) {
 		t.Errorf("foo.* allows foo.>: %v", err)
 	}
 }
+
+// Each user knows its account; who has none lives in the global one, whatever it proves.
+func TestUsersKnowTheirAccounts(t *testing.T) {
+	several := config.Authorization{NoAuthUser: "b", Users: []config.User{{Name: "g", Password: "pw"}, {Name: "a", Password: "pw", Account: "A"}, {Name: "b", Password: "pw", Account: "B"}}}
+	system := config.Authorization{Nameless: true, Users: []config.User{{Name: "s", Password: "pw", Account: "$SYS"}}}
+	for _, c := range []struct {
+		what  string
+		a     config.Authorization
+		claim Claim
+		want  string // empty: nobody
+	}{
+		{"no account", several, Claim{User: "g", Password: "pw"}, "$G"},
+		{"an account", several, Claim{User: "a", Password: "pw"}, "A"},
+		{"another password", several, Claim{User: "a", Password: "x"}, ""},
+		{"no proof", several, Claim{}, "B"},
+		{"the only user", config.Authorization{User: "u", Password: "pw"}, Claim{User: "u", Password: "pw"}, "$G"},
+		{"the token", config.Authorization{Token: "t"}, Claim{Token: "t"}, "$G"},
+		{"no name is wanted", system, Claim{}, "$G"},
+		{"the system", system, Claim{User: "s", Password: "pw"}, "$SYS"},
+		{"a wrong name", system, Claim{User: "x"}, ""},
+		{"a flag says otherwise", config.Authorization{Nameless: true, Required: true, User: "u", Password: "p", Users: system.Users}, Claim{}, ""},
+	} {
+		a, err := New(c.a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.claim.Via = Standard
+		check := a.Identify(c.claim)
+		got := ""
+		if u := check.Passes(); u != nil {
+			got = u.Account()
+		}
+		if got != c.want || !a.Required() {
+			t.Errorf("%s: in account %q, want %q", c.what, got, c.want)
+		}
+		if nameless := c.a.Nameless && !c.a.Required; a.Announced() != (c.a.NoAuthUser == "") {
+			t.Errorf("%s: announced %v, nameless %v", c.what, a.Announced(), nameless)
+		}
+	}
+}

@@ -7,23 +7,49 @@ import (
 )
 
 // An Account is a subject space of its own: nothing published in one is seen in
-// another.
+// another. It is made once and stays while terms name it; what it may take stands in the terms.
 type Account struct {
 	// Fixed when made; any goroutine may read.
-	name   string
-	tables []*table // by loop; each belongs to its loop alone
+	name string
+
+	// By loop; each touches its own alone. There may be very many accounts, and most live on few
+	// loops: a table is made when it is first needed.
+	tables []*table
 
 	// Written by every loop at the end of its turns, read by all without a lock.
 	index *sublist.Index[interest]
+
+	// Any loop.
+	sessions atomic.Int64 // of its users
 }
 
-func newAccount(name string, loops, cacheSize int) *Account {
-	a := &Account{name: name, index: sublist.New[interest]()}
-	for id := range loops {
-		a.tables = append(a.tables, newTable(a, id, cacheSize))
-	}
-	return a
+func newAccount(name string, loops int) *Account {
+	return &Account{name: name, index: sublist.New[interest](), tables: make([]*table, loops)}
 }
+
+// on returns what a loop knows of the account. That loop only.
+func (a *Account) on(sh *shard) *table {
+	if t := a.tables[sh.id]; t != nil {
+		return t
+	}
+	return newTable(a, sh)
+}
+
+// admit counts one more session, unless there are max; negative is no limit.
+func (a *Account) admit(max int) bool {
+	for {
+		n := a.sessions.Load()
+		if max >= 0 && n >= int64(max) {
+			return false
+		}
+		if a.sessions.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// leave counts a session that was admitted and has gone.
+func (a *Account) leave() { a.sessions.Add(-1) }
 
 // An interest is what the index holds for one subject: which loops have
 // subscriptions to it. It never changes once it is in the index; only the

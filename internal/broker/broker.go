@@ -55,7 +55,7 @@ type Broker struct {
 	log     *logging.Logger
 	group   *loop.Group
 	shards  []*shard // by loop
-	global  *Account // $G, where everybody lives until accounts are configured
+	global  *Account // $G, where everybody lives who has no other
 	facts   Facts
 	budget  loop.Budget
 	gate    transport.Gate // for what computes long beside the loops
@@ -97,13 +97,12 @@ func standing(k loop.Kernel, o *config.Options) footing {
 // newOver is New on a footing of the caller's.
 func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	place := f.place
-	b := &Broker{options: o, footing: f, log: log, global: newAccount(proto.GlobalAccount, place.loops, f.matchCache), budget: budgetOf(o),
-		gate: transport.NewGate(helperThreads)}
-	t, err := newTerms(o, b.gate)
+	b := &Broker{options: o, footing: f, log: log, budget: budgetOf(o), gate: transport.NewGate(helperThreads)}
+	t, err := newTerms(o, b.gate, nil, place.loops)
 	if err != nil {
 		return nil, err
 	}
-	b.terms = t
+	b.terms, b.global = t, t.grants[proto.GlobalAccount].account
 	group, err := loop.NewGroup(loop.Config{
 		Kernel: f.kernel, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
 		HeldMax: f.heldMax, Budget: b.budget,

@@ -124,6 +124,9 @@ func (sh *shard) writeGroups(tp *topic, old *interest) (list []*queueGroup, diff
 	if tp.crowd == nil {
 		return nil, false
 	}
+	if tp.table.groups == nil {
+		tp.table.groups = map[*queueGroup]*group{}
+	}
 	changed, groups := tp.crowd.changed, tp.table.groups
 	var fresh []*queueGroup
 	find := finder(old, changed)

@@ -98,7 +98,7 @@ func (s *Session) ping(*parser.Op) {
 	if s.has(asyncInfo) {
 		sh := s.shard
 		s.send(sh.greetings().welcome.AppendConnected(sh.loop.Tail(sh.terms.greetingMax), s.id, sh.clientIP(s.remote),
-			proto.Connected{MaxPayload: s.parser.MaxPayload, Account: s.table.account.name}))
+			proto.Connected{MaxPayload: s.parser.MaxPayload, Account: s.table.account.name, SystemAccount: s.table.account == sh.terms.system}))
 	}
 }
 

@@ -50,6 +50,7 @@ func (b *Broker) slowConsumers() int64 { return b.count(countSlowPending) + b.co
 // holdings is what the broker holds for its connections.
 type holdings struct {
 	conns, subs, topics, groups, indexed int
+	members                              int // sessions that accounts count
 	held, input, budget                  int
 	inFlight                             int64
 	backlog                              int // bytes waiting to be written
@@ -64,10 +65,13 @@ func holdingsOf(b *Broker) holdings {
 			h.subs += p.(*Session).subs.count()
 			h.backlog += c.Pending()
 		})
-		t := b.global.tables[l.ID()]
-		literals, patterns := t.topics.Len()
-		h.topics += literals + patterns
-		h.groups += len(t.groups)
+		for _, g := range b.terms.grants {
+			if t := g.account.tables[l.ID()]; t != nil {
+				literals, patterns := t.topics.Len()
+				h.topics += literals + patterns
+				h.groups += len(t.groups)
+			}
+		}
 		h.held += l.HeldBytes()
 		h.input += l.InputBytes()
 		h.budget += l.Held()
@@ -75,8 +79,11 @@ func holdingsOf(b *Broker) holdings {
 			h.inFlight += sh.inFlight[i].Load()
 		}
 	})
-	literals, patterns := b.global.index.Len()
-	h.indexed = literals + patterns
+	for _, g := range b.terms.grants {
+		literals, patterns := g.account.index.Len()
+		h.indexed += literals + patterns
+		h.members += int(g.account.sessions.Load())
+	}
 	return h
 }
 

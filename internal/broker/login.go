@@ -156,6 +156,10 @@ func (s *Session) notAuthorized(claims string) {
 func (s *Session) admitted(user *auth.User, then func(*Session)) {
 	sh := s.shard
 	invariant.Reached("admit", s)
+	if !s.enter(user) {
+		s.refuseCrowded()
+		return
+	}
 	first := !s.has(connected)
 	s.set(connected, true)
 	s.set(unproven, false)

@@ -18,7 +18,7 @@ type matched struct {
 // match finds what a message reaches: the topics of this loop, and with others the
 // interests of all. They stay until the next call.
 func (sh *shard) match(m *message, others bool) {
-	t, last := m.account.tables[sh.id], &sh.matched
+	t, last := m.account.on(sh), &sh.matched
 	sh.loop.AssertEntered()
 	own, index := t.topics.Changes(), uint64(0)
 	if others {

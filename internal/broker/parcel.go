@@ -180,18 +180,17 @@ func (sh *shard) receiveEntry(p *parcel, e *entry) {
 		for n < len(groups) && groups[n].name == groups[0].name {
 			n++
 		}
-		// With several names another may still deliver: then nobody answers.
-		last := e.wants503 && !delivered && n == int(e.groups)
-		if sh.receiveForGroups(groups[:n], m, e.tried, last) {
+		// With several names more than one may be passed on, and another deliver: then they ask together.
+		if sh.receiveForGroups(groups[:n], m, e.tried, e.wants503 && !delivered, n < int(e.groups)) {
 			delivered = true
 		}
 		groups = groups[n:]
 	}
-	if e.ask != nil {
-		delivered = !e.ask.looked(delivered)
+	if m.ask != nil {
+		delivered = !m.ask.looked(delivered)
 	}
 	if e.wants503 && !delivered {
-		sh.sendBack(e.origin, m.reply, m.subject)
+		sh.sendBack(m)
 	}
 	m.release(sh.loop)
 	sh.loop.Spend(operationWork)
@@ -209,12 +208,14 @@ func (p *parcel) recycle() {
 	parcels.Put(p)
 }
 
-// sendBack tells a publisher on another loop that nobody took its request.
-func (sh *shard) sendBack(o origin, reply, subj []byte) {
+// sendBack tells a publisher on another loop that nobody took its request, if it is still in the account
+// where it asked.
+func (sh *shard) sendBack(m *message) {
+	o, account := m.origin, m.account
 	home := sh.broker.shards[o.loop]
-	r, j := string(reply), string(subj)
+	r, j := string(m.reply), string(m.subject)
 	home.loop.Do(func(l *loop.Loop) {
-		if s := home.session(o); s != nil {
+		if s := home.session(o); s != nil && s.table.account == account {
 			s.noResponders([]byte(r), []byte(j))
 		}
 	})

@@ -179,10 +179,10 @@ func (sh *shard) deliverToMember(own []*group, first int, m *message) bool {
 // receiveForGroups delivers a message that another loop chose this one for, or
 // passes it on. groups are of one queue name. It reports whether a member got
 // it or may still get it, unless that is for others to ask; wants503 goes with the message, for the loop that
-// finds nobody to answer.
-func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSet, wants503 bool) bool {
+// finds nobody to answer; with several names that is the last one of all it went to.
+func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSet, wants503, several bool) bool {
 	own := sh.own[:0]
-	t := m.account.tables[sh.id]
+	t := m.account.on(sh)
 	for _, g := range groups {
 		if mine := t.groups[g]; mine != nil {
 			own = append(own, mine)
@@ -208,6 +208,10 @@ func (sh *shard) receiveForGroups(groups []*queueGroup, m *message, tried loopSe
 	}
 	if target < 0 {
 		return false
+	}
+	if m.ask == nil && wants503 && several {
+		m.ask = &ask{}
+		m.ask.left.Store(1) // this loop
 	}
 	if m.ask != nil { // one more looks, and nobody has it yet
 		m.ask.left.Add(1)

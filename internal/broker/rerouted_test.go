@@ -33,7 +33,7 @@ func TestRequestPassedOnInVainIsAnswered(t *testing.T) {
 	})
 	r.shards[1].loop.Do(func(*loop.Loop) {
 		m := &message{account: r.global, subject: []byte("job"), reply: []byte("inbox"), origin: from}
-		if !r.shards[1].receiveForGroups([]*queueGroup{ghost}, m, 0, true) {
+		if !r.shards[1].receiveForGroups([]*queueGroup{ghost}, m, 0, true, false) {
 			t.Error("loop 1 did not pass the request on to loop 2")
 		}
 	})
@@ -57,7 +57,7 @@ func TestPassedOnMessageComesBackToANewMember(t *testing.T) {
 	gone := r.newQueueGroup("workers") // as the message names it: nobody is left anywhere
 	r.shards[1].loop.Do(func(*loop.Loop) {
 		m := &message{account: r.global, subject: []byte("job"), payload: []byte("x")}
-		if tried := loopSet(1 << 2); !r.shards[1].receiveForGroups([]*queueGroup{gone}, m, tried, false) {
+		if tried := loopSet(1 << 2); !r.shards[1].receiveForGroups([]*queueGroup{gone}, m, tried, false, false) {
 			t.Error("loop 1 dropped a message that loop 2 has a member for")
 		}
 	})

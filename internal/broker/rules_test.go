@@ -125,6 +125,35 @@ func TestDeniedQueueMessagesGoToOthers(t *testing.T) {
 	})
 }
 
+// A request that several queue names must not have, each with members on every loop, is answered 503 as well, once.
+func TestRequestsDeniedToSeveralQueues(t *testing.T) {
+	eachLoops(t, func(t *testing.T, loops int) {
+		r := ruled(t, loops, config.Permissions{Subscribe: config.Subjects{Deny: []string{"job.secret"}}})
+		asks := r.free(0)
+		asks.send("SUB inbox 9", "PING")
+		asks.pong("ready for answers")
+		for i := range loops {
+			c := r.ruled(i)
+			c.send("SUB job.* q 1", "SUB job.> r 2", "PING")
+			c.pong("a member of both")
+			for range 20 {
+				asks.send(request("job.secret", "inbox", "x"))
+				asks.want(fmt.Sprintf("no member on %d loops may have it", i+1), "HMSG inbox 9 *")
+			}
+		}
+		asks.barrier("each was answered once")
+		may := r.free(loops - 1)
+		may.send("SUB job.secret r 1", "PING")
+		may.pong("a member that may")
+		for range 20 {
+			asks.send(request("job.secret", "inbox", "x"))
+			may.want("it alone may have it", `MSG job.secret 1 inbox "" "x"`)
+		}
+		asks.barrier("no 503")
+		may.barrier("no more")
+	})
+}
+
 // Somebody who listens to everything but what is denied does not keep requests from being answered 503,
 // wherever it lives, and however many there are.
 func TestRequestsToDeniedAuditors(t *testing.T) {

@@ -82,6 +82,7 @@ const (
 	handshaking   // its TLS handshake is not over
 	unproven      // has to prove who it is, and nothing is applied before
 	checking      // a helper compares what it has proved; its input waits
+	entered       // counted among its account's
 )
 
 func (s *Session) has(t traits) bool { return s.traits&t != 0 }
@@ -253,6 +254,7 @@ func (s *Session) Teardown() bool {
 func (s *Session) Closed() {
 	sh := s.shard
 	s.abandon()
+	s.depart()
 	if s.has(counted) {
 		sh.broker.leave()
 	}

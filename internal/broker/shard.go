@@ -9,6 +9,7 @@ import (
 	"gnatsd-ev/internal/proto"
 	"gnatsd-ev/loop"
 	"gnatsd-ev/parser"
+	"gnatsd-ev/sublist"
 )
 
 const (
@@ -79,6 +80,10 @@ type shard struct {
 	stalled       origin // the publisher elsewhere that was last told to wait
 	stalledUntil  int64
 
+	// Home loop only: what the accounts' tables match with; beside these each has its own.
+	tables  *sublist.Matcher[topic]
+	indexes *sublist.Matcher[interest]
+
 	// Home loop only: what sessions share.
 	clients map[clientInfo]*clientInfo
 	strings sharedStrings
@@ -87,13 +92,16 @@ type shard struct {
 func newShard(b *Broker, l *loop.Loop) *shard {
 	o := b.options
 	n := len(b.global.tables)
+	size := b.footing.matchCache
 	sh := &shard{
+		tables: sublist.NewMatcher[topic](nil, size), indexes: sublist.NewMatcher[interest](nil, size),
 		id: l.ID(), self: 1 << l.ID(), alone: n == 1, broker: b, loop: l, log: b.log, terms: b.terms,
 		pendingMax: int(o.MaxPending), softLimits: softLimits(o), inFlightMax: b.footing.inFlightMax, trace: o.Trace,
 		inFlight: make([]atomic.Int64, n), waiting: make([]atomic.Bool, n), out: make([]*parcel, n),
 		replyTopics: make([]*topic, 0, 8), contestAt: map[string]int{},
 		seed: uint64(l.ID()+1) * 0x9E3779B97F4A7C15, clients: map[clientInfo]*clientInfo{}, strings: sharedStrings{},
 	}
+	b.global.on(sh)
 	sh.heedMemory()
 	return sh
 }
@@ -102,7 +110,7 @@ func newShard(b *Broker, l *loop.Loop) *shard {
 func (sh *shard) Adopt(_ int, remote netip.AddrPort, _ any) (*loop.Conn, loop.Peer) {
 	b := sh.broker
 	s := &Session{
-		shard: sh, table: b.global.tables[sh.id], id: b.clientIDs.Add(1),
+		shard: sh, table: b.global.on(sh), id: b.clientIDs.Add(1),
 		traits: verbose | pedantic | wantsEcho, remote: remote,
 	}
 	s.parser.MaxControlLine = sh.terms.options.MaxControlLine

@@ -13,7 +13,7 @@ const systemGroup = "_sys_"
 // subscribe applies SUB.
 func (s *Session) subscribe(op *parser.Op) {
 	sh := s.shard
-	o := sh.broker.options
+	o := sh.terms.options
 	s.lastIn = sh.loop.Now()
 	sh.loop.Enter()
 	sh.expire()
@@ -27,7 +27,7 @@ func (s *Session) subscribe(op *parser.Op) {
 		s.logSubViolation("Subscription Violation Too Many Tokens", op.Subject, nil, op.SID)
 		s.sendErr(proto.TooManyTokens(op.Subject))
 		return
-	case o.MaxSubscriptions > 0 && s.subs.count() >= o.MaxSubscriptions:
+	case s.crowded():
 		sh.log.Limited(errorLevel, "subscriptions", "%s - maximum subscriptions exceeded", s)
 		s.sendErr(proto.ErrSubscriptions)
 		return
@@ -54,6 +54,12 @@ func (s *Session) subscribe(op *parser.Op) {
 	sh.gained(tp)
 	sh.loop.Leave()
 	s.acknowledge()
+}
+
+// crowded reports whether the session has as many subscriptions as it may.
+func (s *Session) crowded() bool {
+	most := s.shard.terms.maxSubscriptions(s.table.account)
+	return most > 0 && s.subs.count() >= most
 }
 
 // unsubscribe applies UNSUB. A maximum counts from the subscription's start.

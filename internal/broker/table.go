@@ -6,7 +6,7 @@ import (
 	"gnatsd-ev/sublist"
 )
 
-// matchCache is how many subjects' wildcard matches a table remembers.
+// matchCache is how many subjects' wildcard matches a loop remembers, of all its accounts.
 const matchCache = 4096
 
 // A table is what one loop knows of one account: its own subscribers, by
@@ -18,17 +18,14 @@ type table struct {
 	topics  *sublist.Index[topic]
 	matcher *sublist.Matcher[topic]
 	others  *sublist.Matcher[interest] // this loop's reader of the account's index
-	groups  map[*queueGroup]*group     // groups the index knows that have members here
+	groups  map[*queueGroup]*group     // groups the index knows that have members here; nil before the first
 }
 
-func newTable(a *Account, id, cacheSize int) *table {
-	t := &table{
-		account: a, loop: id,
-		topics: sublist.New[topic](),
-		others: sublist.NewMatcher(a.index, cacheSize),
-		groups: map[*queueGroup]*group{},
-	}
-	t.matcher = sublist.NewMatcher(t.topics, cacheSize)
+// newTable makes what a loop knows of an account, and gives it its place there.
+func newTable(a *Account, sh *shard) *table {
+	t := &table{account: a, loop: sh.id, topics: sublist.New[topic](), others: sh.indexes.Beside(a.index)}
+	t.matcher = sh.tables.Beside(t.topics)
+	a.tables[sh.id] = t
 	return t
 }
 

@@ -21,12 +21,17 @@ type terms struct {
 	farewell  *greetings // say that this server is a lame duck
 	// greetingMax bounds an INFO line: names in it may be of any length.
 	greetingMax int
+
+	grants  map[string]*grant // accounts by name
+	subsMax map[*Account]int  // of a session, where that is less than for all
+	system  *Account          // nil if there is none
 }
 
 // newTerms reads what keeps strangers out: who may come in, and the certificates. It greets nobody yet, since
-// listeners are bound only later.
-func newTerms(o *config.Options, gate transport.Gate) (*terms, error) {
+// listeners are bound only later. Accounts of the terms before that have a name again stay as they are.
+func newTerms(o *config.Options, gate transport.Gate, before *terms, loops int) (*terms, error) {
 	t := &terms{options: o}
+	t.grant(o, before, loops)
 	who := o.Authorization
 	if who.Timeout <= 0 && o.TLS.On() {
 		who.Timeout = o.TLS.Timeout + time.Second // nats-server's default is longer with TLS
@@ -51,7 +56,11 @@ func (t *terms) greet(info proto.Info) {
 	t.greeting = newGreetings(info, t.authority)
 	info.LameDuckMode = true
 	t.farewell = newGreetings(info, t.authority)
-	t.greetingMax = len(t.farewell.welcome.Append(nil, 0, "")) + sessionFieldsMax
+	longest := 0
+	for name := range t.grants {
+		longest = max(longest, len(name))
+	}
+	t.greetingMax = len(t.farewell.welcome.Append(nil, 0, "")) + sessionFieldsMax + longest*escapedMax
 }
 
 // greetings are INFO for who has just connected and for who has come in: only the former is not told to prove
@@ -68,8 +77,12 @@ func newGreetings(info proto.Info, a *auth.Authority) *greetings {
 }
 
 // sessionFieldsMax bounds what an INFO line says of one session: its number and
-// address, which may name a zone, its nonce, and its account's name.
-const sessionFieldsMax = 1024
+// address, which may name a zone, and its nonce; without its account's name, of which
+// JSON makes up to escapedMax bytes of each.
+const (
+	sessionFieldsMax = 1024
+	escapedMax       = 6
+)
 
 // greetings are those in force; a lame duck has its own. Home loop only.
 func (sh *shard) greetings() *greetings {

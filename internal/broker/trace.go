@@ -30,7 +30,7 @@ func (s *Session) String() string {
 		}
 		b = logging.Quote(append(b, " - "...), label)
 	}
-	if s.user != nil {
+	if s.user != nil && s.user.Label() != "" {
 		b = logging.Quote(append(b, " - "...), []byte(s.table.account.name+"/"+s.user.Label()))
 	}
 	return string(b)

@@ -16,6 +16,7 @@ type Authorization struct {
 	Token      string        // what clients without a name prove; empty: none
 	Users      []User        // several users, with or instead of nkeys
 	NoAuthUser string        // who clients without proof are; empty: nobody
+	Nameless   bool          // no block, and only the system account has users: clients without proof live in the global one
 }
 
 // A User is somebody who may come in, by name and password or by nkey.

@@ -26,7 +26,7 @@ func (r *reader) authorization(e entry) {
 		{"pass password", func(e entry) { a.Password = r.secret(e) }},
 		{"token", func(e entry) { a.Token = r.secret(e) }},
 		{"timeout", func(e entry) { a.Timeout = r.timeout(e) }},
-		{"users", func(e entry) { a.Users = r.users(e) }},
+		{"users", func(e entry) { a.Users = r.readUsers(e) }},
 		{"default_permissions default_permission permissions", func(e entry) { defaults, defaultsAt = r.permissions(e), e.at }},
 		{"auth_callout auth_hook", r.refuseIn("an external service for authentication is not supported yet", "leave it out and list users")},
 		{"proxy_required", r.refuseIn("proxies are not supported yet", "leave it out")},
@@ -43,8 +43,6 @@ func (r *reader) authorization(e entry) {
 		r.add(e.at, wrong, "Can not have a single user/pass and a users array")
 	case a.Token != "" && a.Users != nil:
 		r.add(e.at, wrong, "Can not have a token and a users array")
-	case a.User == "" && a.Token == "" && len(a.Users) == 0:
-		r.add(e.at, wrong, "authorization names no user and no token: nats-server would let everybody in; leave the block out if that is meant")
 	case defaults != nil && len(a.Users) == 0:
 		r.add(defaultsAt, wrong, "permissions of a single user or token have no effect in nats-server: put the user into users")
 	}
@@ -109,15 +107,17 @@ func (r *reader) seconds(e entry) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// users reads the list of users and nkeys.
-func (r *reader) users(e entry) []User {
+// readUsers reads the list of users and nkeys, of this block or of an account.
+func (r *reader) readUsers(e entry) []User {
 	list, ok := e.value.([]any)
 	if !ok {
 		r.mistyped(e, "a list in brackets")
 		return nil
 	}
 	all := []User{} // not nil: a list that is empty excludes a single user too
-	seen := make(map[string]place)
+	if r.users == nil {
+		r.users = make(map[string]place)
+	}
 	for _, v := range list {
 		one := r.entry("a user", v, e.at)
 		if m, ok := one.value.(map[string]any); ok {
@@ -133,11 +133,11 @@ func (r *reader) users(e entry) []User {
 		if u.NKey != "" {
 			name, what = u.NKey, "nkey"
 		}
-		if first, twice := seen[name]; twice {
+		if first, twice := r.users[name]; twice {
 			r.add(one.at, wrong, "Duplicate %s %q detected: it stands on line %d as well", what, name, first.line)
 			continue
 		}
-		seen[name] = one.at
+		r.users[name] = one.at
 		all = append(all, u)
 	}
 	return all
@@ -210,8 +210,17 @@ func (r *reader) finishAuthorization() {
 	if r.count(wrong) > 0 {
 		return
 	}
+	block, locked := r.draft.origins["authorization"]
+	if locked && a.User == "" && a.Token == "" && len(a.Users) == 0 {
+		r.add(block.at, wrong, "authorization names no user and no token: nats-server would let everybody in; leave the block out if that is meant")
+		return
+	}
 	if plainPasswords(a) {
-		r.add(r.draft.origins["authorization"].at, remarked, plaintext)
+		at := block.at
+		if !locked {
+			at = r.draft.origins[accountsBlock].at
+		}
+		r.add(at, remarked, plaintext)
 	}
 	name := a.NoAuthUser
 	if name == "" {

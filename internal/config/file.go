@@ -17,6 +17,10 @@ import (
 type reader struct {
 	*complaints
 	draft *draft
+
+	users    map[string]place // by name or nkey: of all blocks, and where each stands
+	accounts map[string]bool  // by name
+	tenants  []tenants        // users of accounts, in the order of the file
 }
 
 // token is what nats-server's parser makes of each value. What comes from variables of the
@@ -63,6 +67,7 @@ func (r *reader) readFile(name string) error {
 		r.add(top.at, warned, "config has no values or is empty")
 	}
 	r.block(top, r.topFields())
+	r.finishAccounts()
 	r.finishAuthorization()
 	r.repeated()
 	return nil

@@ -23,7 +23,7 @@ func writtenTo(t testing.TB, text string) string {
 func parsed(t testing.TB, text string) (*draft, *complaints) {
 	t.Helper()
 	d, said := newDraft(), new(complaints)
-	if err := (&reader{said, d}).readFile(writtenTo(t, text)); err != nil {
+	if err := (&reader{complaints: said, draft: d}).readFile(writtenTo(t, text)); err != nil {
 		t.Fatal(err)
 	}
 	return d, said
@@ -123,7 +123,7 @@ func TestValues(t *testing.T) {
 		{"event_loops { listen: ['a:1', 'b:-1'] }", func(o *Options) { o.Host, o.Port, o.Listen = "a", 1, []string{"b:0"} }},
 		{"port: 5; event_loops { listen: 'a:1' }", func(o *Options) { o.Port, o.Listen = 5, []string{"a:1"} }},
 		{"jetstream: disabled; tls_name: 5; x: $tls_name; y: $x", nil},
-		{"jetstream: false; https_port: 0; write_timeout: close; no_system_account: true", func(*Options) {}},
+		{"jetstream: false; https_port: 0; write_timeout: close", func(*Options) {}},
 		{"max_closed_clients: 5; server_tags: [a, b]", func(*Options) {}},
 		{"lame_duck_duration: '1m'; lame_duck_grace_period: '5s'", func(o *Options) { o.LameDuckDuration, o.LameDuckGracePeriod = time.Minute, 5*time.Second }},
 		{"logfile_size_limit: 1kb; logfile_max_num: 3", func(o *Options) { o.LogSizeLimit, o.LogMaxNum = 1024, 3 }},

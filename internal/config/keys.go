@@ -124,7 +124,10 @@ func (r *reader) topFields() []field {
 		field{eventLoops, r.eventLoops},
 		field{tlsBlock, r.tls},
 		field{"authorization", r.authorization},
-		field{"no_auth_user", r.noAuthUser})
+		field{"no_auth_user", r.noAuthUser},
+		field{accountsBlock, r.readAccounts},
+		field{"system_account system", r.systemAccount},
+		field{"no_system_account no_system no_sys_acc", r.noSystemAccount})
 	for _, k := range refusedKeys {
 		for name := range strings.FieldsSeq(k.names) {
 			all = append(all, field{name, func(e entry) { r.refuse(k, e) }})

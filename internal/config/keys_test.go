@@ -48,6 +48,12 @@ func optionTable() string {
 	}
 	row(quoted("authorization", ""), "`--user` `--pass` `--auth`", "applied")
 	row(quoted("no_auth_user", ""), "", "applied")
+	row(quoted("accounts", ""), "", "applied")
+	for _, k := range refusedAccountKeys {
+		row(quoted(k.names, "accounts.NAME."), "", "refused: "+k.why+"; "+k.cure)
+	}
+	row(quoted("system_account system", ""), "", "applied; it offers no services yet")
+	row(quoted("no_system_account no_system no_sys_acc", ""), "", "applied")
 	for _, k := range refusedKeys {
 		row(quoted(k.names, ""), "", "refused: "+k.why+"; "+k.cure)
 	}
@@ -81,7 +87,8 @@ func TestOptionsAreDocumented(t *testing.T) {
 
 // No name stands in two tables, each flag named in one exists, and each key has a way to be set.
 func TestTablesOfKeys(t *testing.T) {
-	seen := map[string]bool{"authorization": true, "no_auth_user": true, eventLoops: true, tlsBlock: true}
+	seen := map[string]bool{"authorization": true, "no_auth_user": true, eventLoops: true, tlsBlock: true, accountsBlock: true,
+		"system_account": true, "system": true, "no_system_account": true, "no_system": true, "no_sys_acc": true}
 	once := func(names string) {
 		for name := range strings.FieldsSeq(names) {
 			if seen[name] || name != strings.ToLower(name) {

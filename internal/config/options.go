@@ -108,6 +108,10 @@ type Options struct {
 
 	TLS           TLS // of client connections
 	Authorization Authorization
+
+	Accounts        []Account // besides the global one
+	SystemAccount   string    // as it was given; see System
+	NoSystemAccount bool      // there is none unless it is configured
 }
 
 // Default returns the options of a broker started without flags.

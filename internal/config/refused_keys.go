@@ -14,7 +14,6 @@ type refusedKey struct {
 }
 
 const (
-	noAccounts = "accounts are not supported yet, and the broker must not start without their walls"
 	noOperator = "operators and their JWTs are not supported yet, and the broker must not start open to all"
 	hubOnly    = "is not supported by an edge broker"
 )
@@ -24,8 +23,6 @@ var refusedKeys = []refusedKey{
 	{"allow_non_tls", "clients with TLS and without at the same time are not supported yet", "leave it out, or run a second broker for those without"},
 	{"ocsp ocsp_cache", "OCSP is not supported yet", "leave it out; clients must not insist on an answer of OCSP"},
 	{"https https_port", "TLS is not supported for monitoring yet, and what is monitored must not go in the clear", "use http behind a TLS proxy"},
-	{"accounts", noAccounts, "leave it out and run one broker for each"},
-	{"system_account system", "there is no system account yet", "leave it out"},
 	{"mappings maps", "subject mappings are not supported yet", "leave it out, or map on a nats-server hub"},
 	{"operator operators root roots root_operator root_operators trusted trusted_keys", noOperator, "leave it out and use users or nkeys in authorization"},
 	{"resolver account_resolver accounts_resolver resolver_tls resolver_preload resolver_pinned_accounts default_sentinel", noOperator,
@@ -54,7 +51,6 @@ type idleKey struct {
 // idleKeys are all of them. Each gets a note, so that nobody waits for its effect.
 var idleKeys = []idleKey{
 	{"disable_sublist_cache no_sublist_cache", isTruth, "the subject index has no cache that can be turned off"},
-	{"no_system_account no_system no_sys_acc", isTruth, "there is no system account"},
 	{"max_closed_clients", isNumber, "closed connections are not listed yet"},
 	{"connect_error_reports", isNumber, "there are no links to other servers yet"},
 	{"reconnect_error_reports", isNumber, "there are no links to other servers yet"},
@@ -106,17 +102,15 @@ var nothing = map[string]func(any) bool{
 	"allow_insecure_cipher_suites": isFalse, "insecure": isFalse, "proxy_protocol": isFalse, "proxy_required": isFalse,
 	"trace_headers": isFalse, "no_header_support": isFalse, "no_fast_producer_stall": isFalse,
 	"https_port": isZero, "log_size_limit": isZero, "logfile_size_limit": isZero, "log_max_num": isZero, "logfile_max_num": isZero,
-	"remote_syslog":     oneOf(""),
-	"write_timeout":     oneOf("default", "close"),
-	"http_base_path":    oneOf("", "/"),
-	"no_system_account": isTrue, "no_system": isTrue, "no_sys_acc": isTrue,
+	"remote_syslog":  oneOf(""),
+	"write_timeout":  oneOf("default", "close"),
+	"http_base_path": oneOf("", "/"),
 	"jetstream": func(v any) bool {
 		s, _ := v.(string)
 		return isFalse(v) || oneOf("disabled", "disable")(strings.ToLower(s))
 	},
 }
 
-func isTrue(v any) bool  { return v == true }
 func isFalse(v any) bool { return v == false }
 func isZero(v any) bool  { return v == int64(0) }
 

@@ -70,7 +70,7 @@ func Read(args []string) (*Settings, error) {
 	}
 	d, said := newDraft(), new(complaints)
 	if flags.ConfigFile != "" {
-		if err := (&reader{said, d}).readFile(flags.ConfigFile); err != nil {
+		if err := (&reader{complaints: said, draft: d}).readFile(flags.ConfigFile); err != nil {
 			return nil, err
 		}
 	}

@@ -28,6 +28,12 @@ func (s *Settings) Show() string {
 	if name := s.Options.Authorization.NoAuthUser; name != "" {
 		fmt.Fprintf(&b, "no_auth_user: %s # %v\n", quote(name), s.origins["no_auth_user"])
 	}
+	if o := s.Options; len(o.Accounts) > 0 {
+		fmt.Fprintf(&b, "%s { # %v\n", accountsBlock, s.origins[accountsBlock])
+		o.showAccounts(&b)
+		b.WriteString("}\n")
+	}
+	s.showSystem(&b)
 	return b.String()
 }
 
@@ -77,14 +83,26 @@ func (a *Authorization) show(b *strings.Builder) {
 	if a.Timeout != 0 {
 		fmt.Fprintf(b, "    timeout: %s\n", quote(a.Timeout.String()))
 	}
-	if a.Users == nil {
+	var own []int
+	for i := range a.Users {
+		if a.Users[i].Account == "" {
+			own = append(own, i)
+		}
+	}
+	a.showUsers(b, own, "    ")
+}
+
+// showUsers writes a list of some of the users.
+func (a *Authorization) showUsers(b *strings.Builder, which []int, indent string) {
+	if len(which) == 0 {
 		return
 	}
-	b.WriteString("    users: [\n")
-	for _, u := range a.Users {
-		fmt.Fprintf(b, "        { %s } # %s\n", strings.Join(u.show(), ", "), u.Origin)
+	b.WriteString(indent + "users: [\n")
+	for _, i := range which {
+		u := &a.Users[i]
+		fmt.Fprintf(b, "%s    { %s } # %s\n", indent, strings.Join(u.show(), ", "), u.Origin)
 	}
-	b.WriteString("    ]\n")
+	b.WriteString(indent + "]\n")
 }
 
 // show returns the fields of a user.

@@ -123,7 +123,7 @@ func TestSampleIsWhole(t *testing.T) {
 	if said.count(wrong) > 0 {
 		t.Errorf("%s\n%s", on, said.text())
 	}
-	if len(d.Authorization.Users) != 2 || len(d.Listen) != 1 || d.HTTPHost == "" || d.MaxPendingTotal == 0 {
+	if len(d.Authorization.Users) != 3 || len(d.Accounts) != 2 || d.SystemAccount == "" || len(d.Listen) != 1 || d.HTTPHost == "" || d.MaxPendingTotal == 0 {
 		t.Errorf("what is off was not all read: %+v", d.Options)
 	}
 	names := func(all string) string { first, _, _ := strings.Cut(all, " "); return first }

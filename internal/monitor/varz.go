@@ -69,6 +69,7 @@ type varz struct {
 	Requests       map[string]uint64 `json:"http_req_stats"`
 	ConfigLoadTime time.Time         `json:"config_load_time"`
 	ConfigDigest   string            `json:"config_digest"`
+	SystemAccount  string            `json:"system_account,omitempty"`
 	SlowByRole     byRole            `json:"slow_consumer_stats"`
 	StaleByRole    byRole            `json:"stale_connection_stats"`
 	CertNotAfter   time.Time         `json:"tls_cert_not_after,omitzero"`
@@ -156,7 +157,8 @@ func (m *Monitor) configured() *varz {
 		MaxConnections: f.MaxConnections, MaxSubs: o.MaxSubscriptions, PingInterval: o.PingInterval, PingMax: o.PingMax,
 		HTTPHost: o.MonitorHost(), HTTPPort: m.port, MaxControlLine: o.MaxControlLine, MaxPayload: int(o.MaxPayload),
 		TLSRequired: o.TLS.On(), TLSVerify: o.TLS.Verify, TLSTimeout: o.TLS.Timeout.Seconds(), CertNotAfter: f.CertNotAfter,
-		MaxPending: o.MaxPending, WriteDeadline: o.WriteDeadline,
+		SystemAccount: o.System(),
+		MaxPending:    o.MaxPending, WriteDeadline: o.WriteDeadline,
 		Start: m.config.Start.UTC(), ConfigLoadTime: m.config.Start.UTC(), ConfigDigest: o.ConfigDigest,
 		Cores: runtime.NumCPU(), MaxProcs: runtime.GOMAXPROCS(0), GnatsdEv: id.Version,
 	}

@@ -332,6 +332,9 @@ func TestStartWithTLS(t *testing.T) {
 func TestCommandLine(t *testing.T) {
 	t.Setenv("SENSOR_PASSWORD", "one") // docs/secure.conf takes them from there
 	t.Setenv("WORKER_PASSWORD", "two")
+	for _, name := range []string{"MACHINE", "CONTROL", "DESK", "ADMIN"} { // those of docs/accounts.conf
+		t.Setenv(name+"_PASSWORD", name)
+	}
 	for _, c := range []struct {
 		line           string
 		code           int
@@ -350,6 +353,7 @@ func TestCommandLine(t *testing.T) {
 		{"-t", 1, "", "gnatsd-ev: must specify [-c, --config] option"},
 		{"-t -c ../../docs/gnatsd-ev.conf", 0, "", "gnatsd-ev: configuration file ../../docs/gnatsd-ev.conf is valid (sha256:"},
 		{"-t -c ../../docs/secure.conf", 0, "", "../../docs/secure.conf:3:1: note: Plaintext passwords detected"},
+		{"-t -c ../../docs/accounts.conf", 0, "", "../../docs/accounts.conf:3:1: note: Plaintext passwords detected"},
 		{"config show -p 5", 0, "host: \"0.0.0.0\"", ""},
 		{"-c /nowhere/x", 1, "", "gnatsd-ev: open /nowhere/x: no such file or directory"},
 		{"-c ../config/testdata/complaints/unknown.conf", 1, "", "gnatsd-ev: configuration file ../config/testdata/complaints/unknown.conf is not valid: 7 errors\n"},
