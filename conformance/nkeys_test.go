@@ -46,7 +46,7 @@ func (c *signer) proves(t *testing.T, key, sig string) string {
 	return line
 }
 
-// Only the whole key with the whole signature of the nonce of this connection comes in (advisory 2026-23, TOB-NATS-4).
+// Only the whole key with the whole signature of the nonce of this connection comes in (advisory 2026-23).
 func TestKeysAndSignaturesThatAreNone(t *testing.T) {
 	key, err := nkeys.CreateUser()
 	if err != nil {
