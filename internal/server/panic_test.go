@@ -58,7 +58,7 @@ func startPanicking(t *testing.T, place string, loops int) (c *child, addr strin
 	}
 	t.Setenv(panicMark, place)
 	c = start(t, "", nil, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", "DIR", "--pin", "off", "--loops", fmt.Sprint(loops))
-	c.logged("stderr", "Server is ready")
+	c.logged("stderr", "  Files:") // the last line of a start: what comes behind it is of the panic
 	return c, c.address()
 }
 
@@ -223,7 +223,7 @@ func TestPanicsShowNoSecrets(t *testing.T) {
 	for place, code := range map[string]int{"every apply": 0, "every admit": 0, "answer": exitBroken} {
 		t.Setenv(panicMark, place)
 		c := start(t, "", nil, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", "DIR", "--pin", "off", "-DV", "--user", "u", "--pass", canary+"-right")
-		c.logged("stderr", "Server is ready")
+		c.logged("stderr", "  Files:") // the last line of a start: what comes behind it is of the panic
 		addr := c.address()
 		for _, password := range []string{"right", "wrong"} {
 			conn, err := net.Dial("tcp", addr)
