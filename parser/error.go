@@ -1,6 +1,9 @@
 package parser
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // ErrorKind says what was wrong, so that the owner can choose a close reason.
 type ErrorKind uint8
@@ -69,4 +72,12 @@ func payloadTooLarge(size, limit int) *Error {
 		fmt.Sprintf("maximum payload exceeded: %d vs %d", size, limit)}
 }
 
-func head(b []byte, count int) []byte { return b[:min(len(b), count)] }
+// head returns what the log shows of b. It ends in front of a brace: the JSON of a CONNECT, perhaps one that is
+// misspelt or too long, holds a password.
+func head(b []byte, count int) []byte {
+	b = b[:min(len(b), count)]
+	if at := bytes.IndexByte(b, '{'); at >= 0 {
+		return b[:at]
+	}
+	return b
+}

@@ -351,3 +351,17 @@ func TestMangle(t *testing.T) {
 		t.Errorf("the bytes behind: %d, %v, %v", n, err, op.Verb)
 	}
 }
+
+// What a log shows of a mistake is no part of a CONNECT, however it is misspelt.
+func TestMistakesShowNoSecrets(t *testing.T) {
+	const options = `{"user":"u","pass":"canary"}`
+	for _, text := range []string{
+		"CONNEXT " + options, "CONN" + options, options, "\n" + options, "CONNECT " + options[:len(options)-1] + strings.Repeat(" ", 5000), "SUB " + options + " a b c\r\n", "PUB a" + options + "\r\n", "UNSUB 1 2 " + options + "\r\n", "-ERR" + options + "\r\n",
+	} {
+		p := Parser{MaxControlLine: 4096, MaxPayload: 1 << 20}
+		_, err := p.Next([]byte(text), new(Op))
+		if err != nil && strings.Contains(err.Error(), "can") {
+			t.Errorf("%.40q: %v", text, err)
+		}
+	}
+}

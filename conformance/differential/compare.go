@@ -72,11 +72,12 @@ func firstDifference(theirs, ours []string) string {
 }
 
 // passedOn says whether outcomes differ by the row passed-on alone: a request or
-// a queue message whose takers on another loop had just reached their maximum.
+// a queue message whose takers on another loop had just reached their maximum, or must not have it.
 // Then its 503 may come later, if the connection lives so long, or a member that
-// joined meanwhile got it.
+// joined meanwhile got it; who must not have a request is asked late as well, and by then the
+// connection may listen for the answer.
 func passedOn(p *plan, theirs, ours *outcome) bool {
-	if !p.maxima() {
+	if !p.maxima() && p.realm == nil {
 		return false
 	}
 	taken, ok := surplus(ours.queued, theirs.queued)
@@ -89,8 +90,8 @@ func passedOn(p *plan, theirs, ours *outcome) bool {
 		if p.repeats[i] {
 			tRest = withoutRepeats(tRest, oRest)
 		}
-		missing, ok := surplus(tLate, oLate)
-		if !ok || !slices.Equal(tRest, oRest) {
+		missing, more := apart(tLate, oLate)
+		if !slices.Equal(tRest, oRest) || len(more) > 0 && (p.realm == nil || slices.ContainsFunc(more, ours.delivered)) {
 			return false
 		}
 		if last := ours.peers[i]; last[len(last)-1] != endOpen {
@@ -122,6 +123,34 @@ func split503(lines []string) (rest, late []string) {
 		}
 	}
 	return rest, late
+}
+
+// apart returns what each of two lists has that the other has not.
+func apart(a, b []string) (onlyA, onlyB []string) {
+	onlyA = slices.Clone(a)
+	for _, line := range b {
+		if at := slices.Index(onlyA, line); at >= 0 {
+			onlyA = slices.Delete(onlyA, at, at+1)
+		} else {
+			onlyB = append(onlyB, line)
+		}
+	}
+	return onlyA, onlyB
+}
+
+// delivered says whether somebody got the request that a 503 is about, so that it must not be there.
+func (o *outcome) delivered(line string) bool {
+	_, subject, _ := strings.Cut(line, "Nats-Subject: ")
+	subject, _, _ = strings.Cut(subject, `\r`)
+	reply := strings.Fields(line)[1]
+	for _, lines := range o.peers {
+		for _, l := range lines {
+			if f := strings.Fields(l); len(f) > 3 && strings.HasSuffix(f[0], "MSG") && f[1] == subject && f[3] == reply {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(o.queued, func(m string) bool { return strings.Contains(m, ": "+subject+" "+reply+" ") })
 }
 
 // surplus returns what more has that less has not; ok is false if less has something

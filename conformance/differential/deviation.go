@@ -35,7 +35,7 @@ var (
 // deviations in the order in which they are looked for.
 var deviations = []deviation{
 	{"hm", hm}, {"blanks", blanks}, {"lf-ends", lfEnds}, {"bare-cr", bareCR}, {"bare-cr", jsonCR}, {"form-feed", formFeed}, {"connect-fields", connectFields},
-	{"err-rest", errRest}, {"zeros", zeros}, {deviationPedantic, pedantic},
+	{"err-rest", errRest}, {"zeros", zeros}, {deviationPedantic, pedantic}, {"auth-second-connect", secondConnect},
 }
 
 // Deviations about what servers send, which outcome.go knows.
@@ -198,4 +198,34 @@ func pedantic(s *stream, b []byte, op *operation, v verdict) ([]byte, int) {
 // wrongSubject says whether a pedantic client publishes to what is no subject.
 func (s *stream) wrongSubject(op *operation) bool {
 	return op.sized && s.opts.Pedantic && !server.IsValidLiteralSubject(op.fields[0])
+}
+
+// secondConnect: credentials of a further CONNECT are all there are, and a nonce is signed once; nats-server gets those of the
+// first one blanked out, or no signature.
+func secondConnect(s *stream, _ []byte, op *operation, v verdict) ([]byte, int) {
+	if s.realm == nil || s.unproven || op.verb != "CONNECT" || v != whole {
+		return nil, 0
+	}
+	opts := s.opts
+	if who := s.realm.anonymous; s.nameless && who != nil {
+		opts.Username, opts.Password = who.name, who.password
+		if who.key != nil {
+			opts.Username, opts.Password, opts.Nkey = "", "", who.name
+		}
+	}
+	if json.Unmarshal(op.line, &opts) != nil {
+		return nil, 0
+	}
+	alone := claimsOf(op.line)
+	merged := claims{opts.Username, opts.Password, opts.Token, opts.Nkey, opts.Sig}
+	again := alone.nkey != "" && s.realm.keys && s.realm.admits(alone, true) && !s.realm.admits(alone, false)
+	if !alone.named() || merged == alone && !again {
+		return nil, 0
+	}
+	_, rest, _ := bytes.Cut(op.line, []byte("{"))
+	rest = bytes.TrimSpace(rest)
+	if again {
+		rest = append(rest[:len(rest)-1:len(rest)-1], `,"sig":""}`...)
+	}
+	return fmt.Appendf(nil, "CONNECT {\"user\":\"\",\"pass\":\"\",\"auth_token\":\"\",\"nkey\":\"\",\"sig\":\"\",%s\n", rest), op.length
 }

@@ -61,7 +61,7 @@ func TestDeviationsAreNarrow(t *testing.T) {
 		{"PUB a 01\r\nx\r\n", "zeros"}, {"PUB a 01\r\nxx\r\n", ""}, {"PUB a 0\r\n\r\n", ""}, {"HPUB a 00 0\r\n\r\n", "zeros"},
 		{"PUB a. 0\r\n\r\n", "pedantic"}, {"PUB a. 0\r\n", ""}, {"PUB a. 1\r\nxx\r\n", "pedantic"}, {"PUB a. 01\r\nx\r\n", "zeros pedantic"}, {"SUB a. 1\r\n", ""},
 	} {
-		s := newStream(Limited.limits())
+		s := newStream(Limited.limits(), nil)
 		s.opts.Headers = true
 		if got := strings.Join(s.feed([]byte(c.in)).reached, " "); got != c.want {
 			t.Errorf("%.40q: %q, want %q", c.in, got, c.want)

@@ -57,7 +57,7 @@ func numberOf(t *testing.T, variable string) (n uint64, given bool) {
 
 // playAll plays scripts and reports every one that differs, shrunk.
 func playAll(t *testing.T, first uint64, count int) *Totals {
-	run := Run{First: first, Count: count, Workers: workers, Servers: set, Progress: os.Stderr, FailuresMax: failuresMax}
+	run := Run{First: first, Count: count, Workers: workers, Servers: set, Realm: kingdom.enter, Progress: os.Stderr, FailuresMax: failuresMax}
 	totals, err := run.Do()
 	t.Log(totals)
 	for _, f := range totals.Failures {
@@ -80,7 +80,15 @@ func allReached(t *testing.T, totals *Totals) {
 }
 
 func report(t *testing.T, f *Failure) {
-	script, v := set(f.Script.Class).Shrink(f.Script, f.Verdict)
+	servers, leave, err := serversOf(f.Script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer leave()
+	if r := f.Script.realm(); r != nil {
+		t.Logf("seed %d has the configuration\n%s", f.Script.Seed, r.config)
+	}
+	script, v := servers.Shrink(f.Script, f.Verdict)
 	t.Errorf("seed %d: %s differs: %s\nafter shrinking: %s: %s\n%s", f.Script.Seed, f.Verdict.Name, f.Verdict.Difference,
 		v.Name, v.Difference, script.Wire(v.theirs))
 }

@@ -22,6 +22,12 @@
 // two matching inboxes for instance, is told by nats-server itself: an outcome is no
 // difference if nats-server, asked again and again, gives the same one.
 //
+// # Realms
+//
+// A third of the scripts have servers with users: a realm, a configuration made by seed as well, with passwords, hashes, keys,
+// a token, permissions, allow_responses and no_auth_user. Each hundred seeds share one. The model knows who comes in; what
+// a user may do only nats-server says. Keys sign a nonce that is not known before: a seal stands for the signature.
+//
 // # What may differ
 //
 // Nothing but the rows of docs/compatibility.md, and of these only the ones in

@@ -10,6 +10,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 // framePayloadMax bounds the payload a server may announce.
@@ -60,6 +62,13 @@ func readFrame(r *bufio.Reader) (frame, error) {
 		return f, fmt.Errorf("no operation of a server: %q", line)
 	}
 	return f, nil
+}
+
+// nonce is the nonce of an INFO, "" if it has none.
+func (f *frame) nonce() string {
+	var info server.Info
+	_ = json.Unmarshal([]byte(f.line[len("INFO"):]), &info) // readFrame has seen that it is JSON
+	return info.Nonce
 }
 
 func checkErr(line string) error {

@@ -25,8 +25,10 @@ func Generate(seed uint64) *Script {
 	switch n := g.IntN(100); {
 	case n < 3:
 		g.script.Class = Alone
-	case n < 40:
+	case n < 30:
 		g.script.Class = Limited
+	case n < 60:
+		g.script.Class = Guarded
 	}
 	for range peersMin + g.IntN(peersMax-peersMin+1) {
 		g.open()
@@ -42,8 +44,9 @@ type generator struct {
 	*rand.Rand
 	script *Script
 	peers  []*genPeer
-	serial int  // of payloads
-	maxima bool // the script has UNSUBs with a maximum, and no volleys
+	serial int      // of payloads
+	asked  []string // reply subjects of late, in a realm
+	maxima bool     // the script has UNSUBs with a maximum, and no volleys
 }
 
 // genPeer is one connection as the generator sees it.
@@ -70,12 +73,12 @@ func pick[T any](g *generator, words ...T) T { return words[g.IntN(len(words))] 
 // open begins a connection, most of which CONNECT at once.
 func (g *generator) open() {
 	c := &genPeer{
-		number: len(g.peers), stream: newStream(g.script.Class.limits()),
+		number: len(g.peers), stream: newStream(g.script.Class.limits(), g.script.realm()),
 		mode: pick(g, cutWhole, cutWhole, cutWhole, cutRandom, cutRandom, cutBytes),
 	}
 	g.peers = append(g.peers, c)
-	if g.chance(90) {
-		g.send(c, g.connect())
+	if g.chance(90) || c.stream.realm.byKey() {
+		g.send(c, g.connect(c))
 		if c.stream.opts.NoResponders {
 			g.send(c, fmt.Appendf(nil, "SUB %s inbox\r\n", inboxSubject(c.number)))
 		}
@@ -113,7 +116,7 @@ func (g *generator) step() {
 		g.volley(living)
 	case n < 9 && g.script.Class != Alone: // where nobody could tell when subscriptions are gone
 		g.end(c)
-	case n < 18 && g.script.Class != Alone:
+	case n < 18 && g.script.Class != Alone && (g.script.Class != Guarded || g.chance(30)):
 		g.wrong(c)
 	case n < 26:
 		g.begin(c)
@@ -132,6 +135,9 @@ func (g *generator) send(c *genPeer, data []byte) {
 }
 
 func (g *generator) sendOf(c *genPeer, data []byte) send {
+	if g.script.Class == Guarded { // the row form-feed says nothing of what a user may not do
+		data = bytes.ReplaceAll(data, []byte("\f"), []byte("f"))
+	}
 	c.stream.feed(data)
 	how := cut{mode: c.mode, seed: g.Uint64(), pause: g.chance(8)}
 	if how.mode == cutBytes && len(data) > 600 {
@@ -194,7 +200,7 @@ func (g *generator) tomb(c *genPeer) {
 func (g *generator) operation(c *genPeer) []byte {
 	switch n := g.IntN(100); {
 	case n < 3:
-		return g.connect()
+		return g.connect(c)
 	case n < 22:
 		return g.subscribe(c)
 	case n < 36:
@@ -268,10 +274,18 @@ func (g *generator) plainToken() string {
 // literal returns a subject to publish to.
 func (g *generator) literal() string {
 	tokens := []string{mark}
-	for range pick(g, 1, 1, 2, 2, 3, 4) {
+	for range g.depth() {
 		tokens = append(tokens, g.plainToken())
 	}
 	return strings.Join(tokens, ".")
+}
+
+// depth is how many tokens a subject has behind the mark: where much is denied, few, so that they meet.
+func (g *generator) depth() int {
+	if g.script.Class == Guarded {
+		return pick(g, 1, 1, 1, 2, 2, 3)
+	}
+	return pick(g, 1, 1, 2, 2, 3, 4)
 }
 
 // pattern returns a subject to subscribe to.
@@ -280,7 +294,7 @@ func (g *generator) pattern() string {
 		return pick(g, ">", "*", "*.>", "*.*", "*.a", "*.*.b")
 	}
 	tokens := []string{mark}
-	for range pick(g, 1, 1, 2, 2, 3, 4) {
+	for range g.depth() {
 		if g.chance(30) {
 			tokens = append(tokens, "*")
 		} else {

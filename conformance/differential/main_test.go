@@ -51,7 +51,12 @@ func start(dir string, run func() int) error {
 			return err
 		}
 	}
+	kingdom.binary, kingdom.dir = binary, dir
+	defer kingdom.end()
 	for c := range classCount {
+		if c == Guarded {
+			continue // those are started when a script asks for them
+		}
 		real, err := oracle.Start(c.Options(), -1)
 		if err != nil {
 			return err

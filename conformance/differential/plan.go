@@ -8,6 +8,7 @@ import "slices"
 type plan struct {
 	steps   []planned
 	streams []*stream // by connection
+	realm   *realm    // nil where anybody may do anything
 	alone   bool      // the script is of the class Alone
 	// plain is set if not all connections take headers: then what reaches a
 	// queue group is compared without them.
@@ -49,9 +50,9 @@ type theirsBegun []*side
 
 // newPlan reads a script.
 func newPlan(s *Script) *plan {
-	p := &plan{alone: s.Class == Alone, reached: map[string]int{}, repeats: map[int]bool{}}
+	p := &plan{realm: s.realm(), alone: s.Class == Alone, reached: map[string]int{}, repeats: map[int]bool{}}
 	for range s.peers() {
-		p.streams = append(p.streams, newStream(s.Class.limits()))
+		p.streams = append(p.streams, newStream(s.Class.limits(), p.realm))
 	}
 	ended := make([]bool, len(p.streams))
 	begun := make([]theirsBegun, len(p.streams))

@@ -47,6 +47,8 @@ type player struct {
 type peer struct {
 	log
 	token string
+	realm *realm
+	nonce string // that the greeting asks to be signed
 	conn  *net.TCPConn
 	in    *bufio.Reader
 	pongs int // received
@@ -58,7 +60,7 @@ type peer struct {
 func play(p *plan, server *Server) ([]log, error) {
 	pl := &player{server: server, plan: p, theirs: server.Oracle, token: newToken()}
 	for range p.streams {
-		pl.peers = append(pl.peers, &peer{token: pl.token, log: log{parts: make([][]frame, 1), end: endUnused}})
+		pl.peers = append(pl.peers, &peer{token: pl.token, realm: p.realm, log: log{parts: make([][]frame, 1), end: endUnused}})
 	}
 	err := pl.run()
 	pl.release()
@@ -188,7 +190,7 @@ func (pl *player) write(sd *plannedSend) {
 // are read.
 func (c *peer) send(data []byte, cut cut) {
 	_ = c.conn.SetWriteDeadline(time.Now().Add(patience)) // fails for a connection that is gone
-	for _, piece := range cut.pieces(marked(data, c.token)) {
+	for _, piece := range cut.pieces(c.realm.signed(marked(data, c.token), c.nonce)) {
 		if _, err := c.conn.Write(piece); err != nil {
 			return
 		}
@@ -215,6 +217,9 @@ func (c *peer) readToEnd() {
 func (c *peer) next() {
 	f, err := readFrame(c.in)
 	if err == nil {
+		if f.verb == "INFO" && c.nonce == "" {
+			c.nonce = f.nonce()
+		}
 		if f.verb == "PONG" {
 			c.pongs++
 		}

@@ -21,6 +21,8 @@ type Run struct {
 	Workers int
 	// Servers returns the servers of a class for one worker. Alone is asked for once.
 	Servers func(Class) *Set
+	// Realm returns the servers of a realm for one script, and what is to be called behind it.
+	Realm func(*realm) (*Set, func(), error)
 	// Progress gets a line now and then; nil for none.
 	Progress io.Writer
 	// FailuresMax ends the run; 0 is 1.
@@ -107,6 +109,10 @@ func (d *running) work(seeds <-chan uint64, alone *Set) {
 			continue
 		}
 		script := Generate(seed)
+		if script.Class == Guarded {
+			d.guarded(script)
+			continue
+		}
 		if script.Class == Alone {
 			d.alone.Lock()
 		}
@@ -116,6 +122,18 @@ func (d *running) work(seeds <-chan uint64, alone *Set) {
 		}
 		d.note(script, v, sets[script.Class], err)
 	}
+}
+
+// guarded plays a script on the servers of its realm.
+func (d *running) guarded(script *Script) {
+	set, leave, err := d.Realm(script.realm())
+	if err != nil {
+		d.note(script, nil, nil, err)
+		return
+	}
+	defer leave()
+	v, err := set.Judge(script)
+	d.note(script, v, set, err)
 }
 
 // note adds what came of a script.

@@ -19,6 +19,8 @@ const (
 	// Alone is for scripts that subscribe to the subjects of others: one at a
 	// time on servers of their own.
 	Alone
+	// Guarded scripts have servers whose clients must say who they are: the realm of their seed.
+	Guarded
 
 	classCount
 )
@@ -113,6 +115,22 @@ func (c cut) pieces(data []byte) [][]byte {
 		all, data = append(all, data[:n]), data[n:]
 	}
 	return all
+}
+
+// realm is the configuration of a Guarded script's servers, nil for the others.
+func (s *Script) realm() *realm {
+	if s.Class != Guarded {
+		return nil
+	}
+	return realmOf(s.Seed / realmSeeds)
+}
+
+// options are what the script's servers are started with.
+func (s *Script) options() transcript.Options {
+	if r := s.realm(); r != nil {
+		return transcript.Options{transcript.ConfigOption: r.config}
+	}
+	return s.Class.Options()
 }
 
 // clone returns a copy that can be cut down without touching s.

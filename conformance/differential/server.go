@@ -17,6 +17,8 @@ type Server struct {
 	Address string
 	// Oracle is set for nats-server.
 	Oracle bool
+	// Observer is the proof in the CONNECT of who asks what is left of others.
+	Observer string
 	// Loops is the number of loops of a gnatsd-ev.
 	Loops int
 
@@ -79,7 +81,11 @@ func (s *Server) observe() error {
 		return fmt.Errorf("%s: %w", s.Name, err)
 	}
 	s.conn, s.in = conn, bufio.NewReader(patientReader{conn})
-	_, err = conn.Write([]byte("CONNECT {\"verbose\":false,\"headers\":true,\"no_responders\":true}\r\nSUB tomb.answer 1\r\n"))
+	fields := `"verbose":false,"headers":true,"no_responders":true`
+	if s.Observer != "" {
+		fields += "," + s.Observer
+	}
+	_, err = fmt.Fprintf(conn, "CONNECT {%s}\r\nSUB tomb.answer 1\r\n", fields)
 	return err
 }
 

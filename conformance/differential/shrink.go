@@ -99,7 +99,7 @@ func (k *shrinker) splitSends() {
 			continue
 		}
 		sd := st.sends[0]
-		stream := newStream(c.Class.limits())
+		stream := newStream(c.Class.limits(), c.realm())
 		stream.opts.Headers = true
 		for len(sd.data) > 0 {
 			op, v := readOperation(sd.data, stream.limits, true)

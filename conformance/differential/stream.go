@@ -16,6 +16,11 @@ type stream struct {
 	dead    bool   // the server must have ended the connection
 	pending []byte // of the operation under way
 
+	// Of the realm, which may be nil: who has said nothing yet has proved nothing, and a nonce is signed once.
+	realm            *realm
+	unproven, signed bool
+	nameless         bool // and is somebody all the same
+
 	connected     bool
 	maximum       bool // a subscription was given one
 	pings         int
@@ -46,9 +51,9 @@ type message struct {
 	payload        []byte
 }
 
-func newStream(l limits) *stream {
+func newStream(l limits, r *realm) *stream {
 	return &stream{
-		limits: l, opts: server.ClientOpts{Verbose: true, Pedantic: true, Echo: true},
+		limits: l, realm: r, unproven: true, opts: server.ClientOpts{Verbose: true, Pedantic: true, Echo: true},
 		queues: map[string][]string{}, subscriptions: map[string]string{},
 	}
 }
@@ -70,6 +75,14 @@ func (s *stream) feed(data []byte) fed {
 	b := append(s.pending, data...)
 	at := 0
 	for at < len(b) && !s.dead {
+		if s.unproven && s.realm.byKey() && b[at]|0x20 != 'c' {
+			f.reached = append(f.reached, "auth-first-operation") // which no script comes to that was not cut down
+		}
+		if s.stranger(b[at]) { // it ends at its first byte
+			f.instead = append(f.instead, b[at:]...)
+			s.dead, at = true, len(b)
+			break
+		}
 		op, v := readOperation(b[at:], s.limits, s.opts.Headers)
 		reached, instead, length := s.deviates(b[at:], &op, &v)
 		f.reached = append(f.reached, reached...)
@@ -105,6 +118,16 @@ func (s *stream) feed(data []byte) fed {
 	return f
 }
 
+// stranger reports whether a client that begins with a byte may not, and notes that it has come in if it may.
+func (s *stream) stranger(first byte) bool {
+	if s.realm == nil || !s.unproven || first == 'C' || first == 'c' {
+		return false
+	}
+	s.comes(claims{})
+	s.connected = true
+	return s.dead || s.realm.anonymous == nil
+}
+
 // deviates looks for deviations in the operation at the start of b, one after the
 // other. With any, op and v become those of the bytes instead, which stand for
 // the first length bytes of b.
@@ -137,7 +160,9 @@ func (s *stream) apply(op *operation, v verdict) {
 			clear(s.subscriptions)
 		}
 		s.connected = true
-		s.dead = applyConnect(op.line, &s.opts) == fatal
+		if s.dead = applyConnect(op.line, &s.opts) == fatal; !s.dead {
+			s.comes(claimsOf(op.line))
+		}
 	case "INFO":
 		var info server.Info
 		s.dead = json.Unmarshal(op.line, &info) != nil

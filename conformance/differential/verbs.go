@@ -8,7 +8,7 @@ import (
 )
 
 // connect returns a CONNECT with some of its fields.
-func (g *generator) connect() []byte {
+func (g *generator) connect(c *genPeer) []byte {
 	var fields []string
 	add := func(percent int, name string, values ...string) {
 		if g.chance(percent) {
@@ -30,12 +30,16 @@ func (g *generator) connect() []byte {
 	add(30, "lang", `"go"`, `"\u0000"`)
 	add(30, "version", `"1.55.0"`)
 	add(10, "tls_required", "false", "true")
-	add(5, "user", `"u"`)
-	add(5, "pass", `"p"`)
-	add(5, "jwt", `"eyJ"`)
-	add(5, "nkey", `"UABC"`)
-	add(5, "sig", `"AA"`)
-	add(5, "auth_token", `"t"`)
+	if r := c.stream.realm; r != nil {
+		fields = append(fields, g.proof(r, c.stream.unproven)...)
+	} else {
+		add(5, "user", `"u"`)
+		add(5, "pass", `"p"`)
+		add(5, "jwt", `"eyJ"`)
+		add(5, "nkey", `"UABC"`)
+		add(5, "sig", `"AA"`)
+		add(5, "auth_token", `"t"`)
+	}
 	add(8, "unknown", `{"verbose":true}`, "[1,2]", "null", "1e5", `"x"`)
 	add(3, "VERBOSE", "true", "false")
 	add(3, "verbose", "null", "true")
@@ -101,6 +105,8 @@ func (g *generator) badSubject() string {
 // destination returns a subject to publish to that is not always one.
 func (g *generator) destination() string {
 	switch n := g.IntN(100); {
+	case len(g.asked) > 0 && g.chance(40):
+		return pick(g, g.asked...)
 	case n < 4:
 		return g.badSubject()
 	case n < 7:
@@ -120,14 +126,18 @@ func (g *generator) reply(c *genPeer) []string {
 		return []string{inboxSubject(c.number)}
 	}
 	switch n := g.IntN(100); {
-	case n < 55:
+	case n < 55 && (c.stream.realm == nil || g.chance(30)):
 		return nil
 	case n < 58:
 		return []string{pick(g, "_GR_.a", "$GR.a", "$NRG.a", "_R_.a", "$JS.ACK.a", "_R_.", "$JS.ACK.", "_GR_.")}
 	case n < 62:
 		return []string{g.badSubject()}
 	}
-	return []string{g.literal()}
+	subject := g.literal()
+	if c.stream.realm != nil {
+		g.asked = append(g.asked[max(0, len(g.asked)-1):], subject)
+	}
+	return []string{subject}
 }
 
 // body returns a payload no other operation of the script has, if it is long

@@ -15,7 +15,7 @@ import (
 func (s *Script) Wire(theirs []log) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "# Seed %d.\n", s.Seed)
-	options := s.Class.Options()
+	options := s.options()
 	for _, name := range transcript.OptionNames() {
 		if value, ok := options[name]; ok {
 			fmt.Fprintf(&out, "! %s %s\n", name, value)

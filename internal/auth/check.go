@@ -3,6 +3,7 @@ package auth
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"strings"
 
 	"gnatsd-ev/internal/logging"
 	"gnatsd-ev/internal/proto"
@@ -30,6 +31,8 @@ func (c *Claim) Empty() bool {
 func (c *Claim) Naming() string {
 	quote := func(s string) string { return string(logging.Quote(nil, []byte(s))) }
 	switch {
+	case strings.HasPrefix(c.NKey, "S"): // a seed where the public key belongs
+		return `Nkey "[REDACTED]"`
 	case c.NKey != "":
 		return "Nkey " + quote(c.NKey)
 	case c.User != "":

@@ -160,6 +160,8 @@ func TestCanary(t *testing.T) {
 		"tls { C: 1 }\nmqtt { authorization { password: C } }", "authorization { user: a, password: [C] }", "authorization { user: a, password: {a: 'C'} }",
 		"resolver_preload { A: x }\nauthorization { token: C }", "authorization: { user: a, token: C, pass: C }\nno_auth_user: z",
 		"authorization { user: a, password: \"C\\x41\", b: 1 }", "authorization { user: a, password =C; b: 1 }", "authorization{user:a,password:C,b:1}",
+		"tls { cert_file: x, key_file: \"-----BEGIN PRIVATE KEY-----\nCAAA\n-----END PRIVATE KEY-----\" }", "tls { key_file: \"-----BEGIN RSA PRIVATE KEY----- C\", x: 1 }",
+		"tls {\n key_file: (\n-----BEGIN PRIVATE KEY-----\nC\n-----END PRIVATE KEY-----\n)\n}",
 		"mistyped: C", "PASSWORD: C", "max_payload: 1 ; authorization { TOKEN = C ; y }",
 	} {
 		text = strings.ReplaceAll(text, "C", canary)

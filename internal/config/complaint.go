@@ -183,7 +183,7 @@ func (s *sources) line(at place) (line, before string, ok bool) {
 func (s *sources) scrub(text string) string {
 	for _, f := range s.files {
 		for _, sp := range f.spans(s.hidden) {
-			words := strings.FieldsFunc(f.text[sp.from:sp.to], func(r rune) bool { return strings.ContainsRune("\"'$() \t\r\n", r) })
+			words := strings.FieldsFunc(escapedBlanks.Replace(f.text[sp.from:sp.to]), func(r rune) bool { return strings.ContainsRune("\"'$() \t\r\n", r) })
 			for _, word := range words {
 				if len(word) >= secretMin {
 					text = strings.ReplaceAll(text, word, redacted)
@@ -193,6 +193,9 @@ func (s *sources) scrub(text string) string {
 	}
 	return text
 }
+
+// escapedBlanks are what a quoted text has between its words; its value has blanks there.
+var escapedBlanks = strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\t`, "\t")
 
 // lastRunes returns the last n runes of a text.
 func lastRunes(s string, n int) string {

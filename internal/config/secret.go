@@ -23,10 +23,12 @@ var secretKeys = []string{"pass", "password", "token", "auth_token", "jwt", "see
 	"encryption_key", "prev_key", "prev_ek", "prev_encryption_key", "creds", "credentials"}
 
 var (
-	// secretURL is a name and password in a URL, secretSeed a private nkey, secretHash a bcrypt hash.
+	// secretURL is a name and password in a URL, secretSeed a private nkey, secretHash a bcrypt hash, secretPEM a
+	// private key where the name of its file should be.
 	secretURL  = regexp.MustCompile(`://([^\s"'@/]+)@`)
 	secretSeed = regexp.MustCompile(`\b(S[A-Z][A-Z2-7]{56})\b`)
 	secretHash = regexp.MustCompile(`(\$2[abxy]\$\d\d\$[./A-Za-z0-9]+)`)
+	secretPEM  = regexp.MustCompile(`(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z))`)
 
 	// reference is a value that is the name of a variable.
 	reference = regexp.MustCompile(`^["']?\$(\w+)\s*$`)
@@ -55,7 +57,7 @@ func (f *source) spans(hidden []string) []span {
 	if f.secrets != nil || f.text == "" {
 		return f.secrets
 	}
-	finders := []*regexp.Regexp{knownSecrets, secretURL, secretSeed, secretHash}
+	finders := []*regexp.Regexp{knownSecrets, secretURL, secretSeed, secretHash, secretPEM}
 	keys := slices.Clone(f.keys)
 	for _, m := range knownSecrets.FindAllStringSubmatch(f.text, -1) {
 		if v := reference.FindStringSubmatch(m[1]); v != nil {

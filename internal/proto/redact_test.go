@@ -10,6 +10,17 @@ func TestRedactHidesSecretsOnly(t *testing.T) {
 		`{"pass":12345}`:                              `{"pass":"[REDACTED]"}`,
 		`{"sig":"a","nkey":"b","jwt":"c"}`:            `{"sig":"[REDACTED]","nkey":"[REDACTED]","jwt":"[REDACTED]"}`,
 		`{"passage":"stays"}`:                         `{"passage":"stays"}`,
+		`{"pa\u0073s":"canary","x":1}`:                `{"pa\u0073s":"[REDACTED]","x":1}`,
+		`{"pa\u017fs":"canary","name":"pass:x"}`:      `{"pa\u017fs":"[REDACTED]","name":"pass:x"}`,
+		`{"ſig":"canary"}`:                            `{"ſig":"[REDACTED]"}`,
+		`{"pass":["canary"],"lang":"go"}`:             `{"pass":"[REDACTED]","lang":"go"}`,
+		`{"pass" : {"a":"canary"} , "lang":"go"}`:     `{"pass":"[REDACTED]" , "lang":"go"}`,
+		`{"x":{"pass":"canary"}}`:                     `{"x":{"pass":"[REDACTED]"}}`,
+		`{"name":"\"pass\":1","user":"pass"}`:         `{"name":"\"pass\":1","user":"pass"}`,
+		`{"pass":12"canary"}`:                         `{"pass":"[REDACTED]"`,
+		`{"lang":"go","pass" : tr"canary"`:            `{"lang":"go","pass" :"[REDACTED]"`,
+		`{"pa\u0073s":"canary"`:                       `{"pa\u"[REDACTED]"`,
+		`"pass"`:                                      `"pass"`,
 	} {
 		if got := string(Redact([]byte(in))); got != want {
 			t.Errorf("Redact(%s) = %s, want %s", in, got, want)

@@ -40,13 +40,13 @@ func (s *server) warn() {
 			o.MaxConnections, s.descriptors, possible)
 	}
 	if s.memory > 0 && o.MaxPendingTotal > s.memory/2 {
-		s.log.Warnf("max_pending_total is %s, but there are only %s of memory, which connections and subscriptions need as well",
+		s.log.Warnf("max_pending_total is %s, but there are only %s of memory, which connections and subscriptions need as well: lower it",
 			megabytes(o.MaxPendingTotal), megabytes(s.memory))
 	}
 	if o.MaxPending > o.MaxPendingTotal {
-		s.log.Warnf("max_pending is %s, but all slow readers together may owe %s, max_pending_total: they are cut before", megabytes(o.MaxPending), megabytes(o.MaxPendingTotal))
+		s.log.Warnf("max_pending is %s, but all slow readers together may owe %s, max_pending_total: they are cut before; raise max_pending_total, or lower it", megabytes(o.MaxPending), megabytes(o.MaxPendingTotal))
 	} else if n := int64(max(o.MaxConnections, 1)); s.memory > 0 && o.MaxPending != config.DefaultMaxPending && o.MaxPending > s.memory/n {
-		s.log.Warnf("max_pending is %s, which %d connections could fill %s of memory with: max_pending_total, %s, is what holds",
+		s.log.Warnf("max_pending is %s, which %d connections could fill %s of memory with: max_pending_total, %s, is what holds; lower one of them",
 			megabytes(o.MaxPending), n, megabytes(s.memory), megabytes(o.MaxPendingTotal))
 	}
 	if o.MaxConnections < 0 {

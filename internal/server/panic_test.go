@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -57,7 +58,7 @@ func startPanicking(t *testing.T, place string, loops int) (c *child, addr strin
 	}
 	t.Setenv(panicMark, place)
 	c = start(t, "", nil, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", "DIR", "--pin", "off", "--loops", fmt.Sprint(loops))
-	c.logged("stderr", "Server is ready")
+	c.logged("stderr", "  Files:") // the last line of a start: what comes behind it is of the panic
 	return c, c.address()
 }
 
@@ -211,4 +212,36 @@ func TestAPanicDuringTheShutdownEndsItAtOnce(t *testing.T) {
 	c.signal(syscall.SIGTERM)
 	c.exits(exitBroken)
 	wantLastLine(t, c.read("stderr"))
+}
+
+// Neither the line about a panic nor the last one shows what was being applied, or what is configured.
+func TestPanicsShowNoSecrets(t *testing.T) {
+	if !invariant.Enabled {
+		t.Skip("places where a panic can be planted need the invariants tag")
+	}
+	const canary = "c4n4ry"
+	for place, code := range map[string]int{"every apply": 0, "every admit": 0, "answer": exitBroken} {
+		t.Setenv(panicMark, place)
+		c := start(t, "", nil, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", "DIR", "--pin", "off", "-DV", "--user", "u", "--pass", canary+"-right")
+		c.logged("stderr", "  Files:") // the last line of a start: what comes behind it is of the panic
+		addr := c.address()
+		for _, password := range []string{"right", "wrong"} {
+			conn, err := net.Dial("tcp", addr)
+			if err != nil {
+				continue // the first one has ended it
+			}
+			conn.SetDeadline(time.Now().Add(patience))
+			fmt.Fprintf(conn, "CONNECT {\"user\":\"u\",\"pass\":\"%s-%s\"}\r\nPING\r\n", canary, password)
+			conn.(*net.TCPConn).CloseWrite()
+			io.Copy(io.Discard, conn)
+			conn.Close()
+		}
+		if code == 0 {
+			c.signal(syscall.SIGTERM)
+		}
+		c.exits(code)
+		if log := c.read("stderr"); strings.Contains(log, canary) || !strings.Contains(log, "planted at") {
+			t.Errorf("a panic at %q is told as\n%s", place, log)
+		}
+	}
 }

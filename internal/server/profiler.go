@@ -1,10 +1,13 @@
 package server
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"gnatsd-ev/internal/config"
@@ -33,7 +36,7 @@ func startProfiler(port int, log *logging.Logger) (*profiler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/cmdline", commandLine)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
@@ -47,6 +50,13 @@ func startProfiler(port int, log *logging.Logger) (*profiler, error) {
 		p.server.Serve(l)
 	}()
 	return p, nil
+}
+
+// commandLine answers as pprof.Cmdline does, but for what is secret.
+func commandLine(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	io.WriteString(w, strings.Join(config.HideSecrets(os.Args), "\x00"))
 }
 
 // close ends the profiler, cutting profiles that are being taken.
