@@ -1,6 +1,9 @@
 package loop
 
-import "gnatsd-ev/internal/invariant"
+import (
+	"gnatsd-ev/internal/age"
+	"gnatsd-ev/internal/invariant"
+)
 
 // Blocks are where outgoing bytes live. A loop appends to its current block;
 // connections hold segments of blocks. One encoding of a message is shared by
@@ -27,7 +30,7 @@ type Block struct {
 	shared *Shared // the bytes are somebody else's, counted across loops
 	victim bool    // being emptied by compact
 
-	older, newer *Block // the list of sealed blocks, by age
+	age age.Entry[Block] // among sealed blocks
 }
 
 // A Span is a run of encoded bytes in a block. It is valid until the end of the
@@ -109,13 +112,7 @@ func takeBlock(free *[]*Block) *Block {
 
 // seal puts a block nothing is appended to any more on the list of held blocks.
 func (l *Loop) seal(b *Block) {
-	b.older, b.newer = l.newest, nil
-	if l.newest != nil {
-		l.newest.newer = b
-	} else {
-		l.oldest = b
-	}
-	l.newest = b
+	l.sealed.Add(&b.age, b)
 	l.heldBytes += cap(b.buf)
 	l.counts.blocks++
 	if b.shared != nil {
@@ -132,16 +129,7 @@ func (l *Loop) unref(b *Block) {
 	if invariant.Enabled {
 		invariant.Check(b.refs == 0 && b.wanted == 0, "block freed with %d references and %d bytes wanted", b.refs, b.wanted)
 	}
-	if b.older != nil {
-		b.older.newer = b.newer
-	} else {
-		l.oldest = b.newer
-	}
-	if b.newer != nil {
-		b.newer.older = b.older
-	} else {
-		l.newest = b.older
-	}
+	l.sealed.Remove(&b.age)
 	l.heldBytes -= cap(b.buf)
 	l.counts.blocks--
 	if b.shared != nil {
@@ -162,7 +150,7 @@ func (l *Loop) recycle(b *Block) {
 	default:
 		b.buf = b.buf[:0]
 	}
-	b.older, b.newer, b.victim, b.wanted = nil, nil, false, 0
+	b.victim, b.wanted = false, 0
 	switch {
 	case b.buf == nil && len(l.bareBlocks) < bareBlocksMax:
 		l.bareBlocks = append(l.bareBlocks, b)

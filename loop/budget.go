@@ -97,6 +97,12 @@ func (g *Group) Held() int {
 	return held
 }
 
+// Unfinished is what of that is unfinished input, and what of it guarded connections hold. Any goroutine.
+func (g *Group) Unfinished() (all, guarded int) {
+	_, all, guarded = g.budget.sum()
+	return all, guarded
+}
+
 func (b *budget) sum() (held, unfinished, guarded int) {
 	for i := range b.parts {
 		p := &b.parts[i]
@@ -112,6 +118,7 @@ func (b *budget) sum() (held, unfinished, guarded int) {
 func (l *Loop) balance() {
 	b := &l.group.budget
 	if b.Total == 0 || l.quiet {
+		l.guardAt = never
 		return
 	}
 	l.level = level(b.level.Load())
@@ -128,6 +135,14 @@ func (l *Loop) balance() {
 		l.clearGuarded()
 	} else {
 		l.guardAt = never
+	}
+}
+
+// balanceAgain asks for one more turn when connections that were closed behind balance have given much back: the loop
+// might sleep now, and what it does not hold any more must not weigh on the others.
+func (l *Loop) balanceAgain() {
+	if l.group.budget.Total > 0 && !l.quiet && l.changed() {
+		l.wantTurn = true
 	}
 }
 

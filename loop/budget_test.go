@@ -236,3 +236,26 @@ func TestTheWorstReaderIsCutOnWhicheverLoopItIs(t *testing.T) {
 		endAll(t, stages)
 	}
 }
+
+// The memory of connections is given back behind the turn's look at the budget. Who sleeps then has told it.
+func TestWhatTheClosedHeldDoesNotCountOn(t *testing.T) {
+	for _, messages := range []int{1, 4} { // the last one is in the current block
+		s := newStage(t, Config{Budget: Budget{Total: 16 << 20, Unfinished: 16 << 20}})
+		a := s.stopped(1)[0]
+		for range messages {
+			a.send(message(1))
+		}
+		s.settle()
+		if n := s.g.Held(); n < partStep {
+			t.Fatalf("the loop has told that it holds %d bytes", n)
+		}
+		s.l.Kill(a.conn)
+		for s.l.turn(); s.l.busy(); { // and then it would sleep
+			s.l.turn()
+		}
+		if told, held := s.g.Held(), s.l.Held(); held != 0 || told >= partStep {
+			t.Errorf("%d bytes are held of %d messages, and %d were told", held, messages, told)
+		}
+		s.end()
+	}
+}

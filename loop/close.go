@@ -118,5 +118,7 @@ func (l *Loop) closeDoomed() {
 		l.own(c, c.peer.Closed)
 	}
 	l.doomed = l.doomed[:0]
+	l.rewind() // a block of a large message that only they wanted
+	l.balanceAgain()
 	l.group.roomAgain()
 }

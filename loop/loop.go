@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"gnatsd-ev/internal/age"
 	"gnatsd-ev/internal/invariant"
 )
 
@@ -81,8 +82,7 @@ type Loop struct {
 
 	// Home loop only: output.
 	current       *Block
-	oldest        *Block // sealed blocks somebody refers to, by age
-	newest        *Block
+	sealed        age.List[Block] // that somebody refers to
 	heldBytes     int
 	wanted        int      // bytes all connections have still to write
 	compactAt     int      // held bytes above which compact may find something

@@ -1,6 +1,9 @@
 package loop
 
-import "gnatsd-ev/internal/invariant"
+import (
+	"gnatsd-ev/internal/age"
+	"gnatsd-ev/internal/invariant"
+)
 
 // Input. A visit reads once and lets the owner handle what came. What is left
 // of an unfinished operation is kept by the connection; an idle connection
@@ -32,11 +35,11 @@ type input struct {
 	need int // length of the operation at off if known, else 0
 
 	// While it is unfinished.
-	conn         *Conn
-	ages         *ages // where it is by age, nil when it is not
-	older, newer *input
-	since        int64 // when the operation began
-	counted      int   // what it counts there
+	conn    *Conn
+	ages    *ages // where it is by age, nil when it is not
+	age     age.Entry[input]
+	since   int64 // when the operation began
+	counted int   // what it counts there
 }
 
 // Spend counts work done for the present visit; see workMax.

@@ -1,6 +1,10 @@
 package loop
 
-import "time"
+import (
+	"time"
+
+	"gnatsd-ev/internal/invariant"
+)
 
 // Reclaiming. Above the budget the readers that hold most are cut, worst first, until what
 // they alone held is free: where many wait for the same bytes, cutting the one
@@ -219,6 +223,7 @@ func (l *Loop) weight(c *Conn) int64 {
 
 // cut ends a reader and gives back at once what it was owed.
 func (l *Loop) cut(c *Conn) {
+	invariant.Reached("cut for the budget", c.peer)
 	if d, ok := c.peer.(Debtor); ok && c.state == stateOpen {
 		l.own(c, func() { d.Reclaimed(PendingOutput, c.pending) })
 	}

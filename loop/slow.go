@@ -64,8 +64,8 @@ func (l *Loop) compactDue() bool {
 // compact empties held blocks of which less than half is wanted.
 func (l *Loop) compact() {
 	found, before := 0, l.heldBytes
-	for b := l.oldest; b != nil && found < compactBatch; b = b.newer {
-		if b.wanted*2 <= cap(b.buf) {
+	for e := l.sealed.Oldest(); e != nil && found < compactBatch; e = e.Newer() {
+		if b := e.Of(); b.wanted*2 <= cap(b.buf) {
 			b.victim = true
 			found += cap(b.buf)
 		}
@@ -74,8 +74,8 @@ func (l *Loop) compact() {
 		for _, c := range l.slow {
 			l.moveOut(c)
 		}
-		for b := l.oldest; b != nil; b = b.newer { // those that others than the slow hold
-			b.victim = false
+		for e := l.sealed.Oldest(); e != nil; e = e.Newer() { // those that others than the slow hold
+			e.Of().victim = false
 		}
 	}
 	l.compactAt, l.compactLow = l.heldBytes+compactStep, l.wanted-compactStep

@@ -1,6 +1,11 @@
 package loop
 
-import "errors"
+import (
+	"errors"
+
+	"gnatsd-ev/internal/age"
+	"gnatsd-ev/internal/invariant"
+)
 
 // Unfinished input. Whoever has sent half an operation holds memory until the other half comes. So the
 // loop keeps those connections by the age of what they have not finished, and when all
@@ -8,8 +13,8 @@ import "errors"
 
 // ages is unfinished input by the time at which its operation began.
 type ages struct {
-	oldest, newest *input
-	count, bytes   int
+	age.List[input]
+	count, bytes int
 }
 
 const (
@@ -50,7 +55,8 @@ func (l *Loop) age(c *Conn, begun bool) {
 		if c.guarded {
 			in.ages = &l.guarded
 		}
-		in.ages.link(in)
+		in.ages.Add(&in.age, in)
+		in.ages.count++
 	}
 	l.recount(in, cap(in.buf)+inputCost)
 }
@@ -63,42 +69,18 @@ func (l *Loop) recount(in *input, n int) {
 	in.ages.bytes += n - in.counted
 	in.counted = n
 	if n == 0 {
-		in.ages.unlink(in)
+		in.ages.Remove(&in.age)
+		in.ages.count--
 		in.conn, in.ages = nil, nil
 	}
-}
-
-func (a *ages) link(in *input) {
-	in.older, in.newer = a.newest, nil
-	if in.older != nil {
-		in.older.newer = in
-	} else {
-		a.oldest = in
-	}
-	a.newest = in
-	a.count++
-}
-
-func (a *ages) unlink(in *input) {
-	if in.older != nil {
-		in.older.newer = in.newer
-	} else {
-		a.oldest = in.newer
-	}
-	if in.newer != nil {
-		in.newer.older = in.older
-	} else {
-		a.newest = in.older
-	}
-	in.older, in.newer = nil, nil
-	a.count--
 }
 
 // oldestLarge returns the oldest that holds half of the mean at least. Where many old ones hold next to
 // nothing it is the largest of some.
 func (a *ages) oldestLarge() *input {
-	best := a.oldest
-	for in, n := a.oldest, 0; in != nil && n < oldestLook; in, n = in.newer, n+1 {
+	best := a.Oldest().Of()
+	for e, n := a.Oldest(), 0; e != nil && n < oldestLook; e, n = e.Newer(), n+1 {
+		in := e.Of()
 		if in.counted > best.counted {
 			best = in
 		}
@@ -133,6 +115,7 @@ func (l *Loop) reclaimInput() progress {
 
 // dropUnfinished ends a connection for what it does not finish, and gives that back at once.
 func (l *Loop) dropUnfinished(c *Conn) {
+	invariant.Reached("closed for the budget", c.peer)
 	if d, ok := c.peer.(Debtor); ok && c.state == stateOpen {
 		l.own(c, func() { d.Reclaimed(UnfinishedInput, c.in.counted) })
 	}
@@ -145,7 +128,7 @@ func (l *Loop) dropUnfinished(c *Conn) {
 func (l *Loop) clearGuarded() {
 	b := &l.group.budget
 	for range cutSlice {
-		in := l.guarded.oldest
+		in := l.guarded.Oldest().Of()
 		_, _, guarded := b.sum()
 		if in == nil || guarded <= b.Guarded || guarded <= 2*b.Guarded && l.now-in.since < guardGrace {
 			break

@@ -164,3 +164,16 @@ func TestGuardedConnectionsNeverHoldTwiceTheirShare(t *testing.T) {
 	}
 	s.end()
 }
+
+// A loop that has stopped reading for good has nobody to clear away, and waits for its end asleep.
+func TestAQuietLoopDoesNotLookAtGuardedConnections(t *testing.T) {
+	const share = 256 << 10
+	s := newStage(t, Config{Budget: Budget{Total: 64 << 20, Unfinished: 16 << 20, Guarded: share}})
+	s.uploads(12, 30<<10, true)
+	if !s.g.budget.crowded.Load() {
+		t.Fatal("guarded connections do not hold too much")
+	}
+	s.l.quiet = true
+	s.pass(10 * guardRetry)
+	s.end()
+}

@@ -61,8 +61,8 @@ type Broker struct {
 	gate    transport.Gate // for what computes long beside the loops
 	terms   *terms         // each shard has the pointer as well
 
-	unwatch func()        // ends the watchdog; set by Start
-	helpers *auth.Helpers // set by Start, nil where no check is slow
+	unwatch func()  // ends the watchdog; set by Start
+	helpers helpers // set by Start, nil where no check is slow
 
 	// Any goroutine.
 	lameDuck  atomic.Bool

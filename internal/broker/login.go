@@ -40,6 +40,12 @@ const (
 	loginGone                // nobody waits for the answer
 )
 
+// helpers do what is too slow for a loop.
+type helpers interface {
+	Do(auth.Task)
+	Stop()
+}
+
 // challenge prepares the session for what it has to prove and returns the nonce its greeting shows.
 func (s *Session) challenge() string {
 	a := s.shard.terms.authority

@@ -15,6 +15,10 @@ type matched struct {
 	both    bool   // interests were looked for as well
 }
 
+// rematchMax is how often the interests of others are looked for anew because some changed meanwhile: a group that is
+// handed to a pattern already looked at by one not looked at yet would be on neither.
+const rematchMax = 3
+
 // match finds what a message reaches: the topics of this loop, and with others the
 // interests of all. They stay until the next call.
 func (sh *shard) match(m *message, others bool) {
@@ -31,6 +35,10 @@ func (sh *shard) match(m *message, others bool) {
 	sh.interests = sh.interests[:0]
 	if others {
 		sh.interests = t.others.Match(sh.interests, m.subject)
+		for n := 0; n < rematchMax && m.account.index.Changes() != index; n++ {
+			index = m.account.index.Changes()
+			sh.interests = t.others.Match(sh.interests[:0], m.subject)
+		}
 	}
 	*last = matched{table: t, subject: append(last.subject[:0], m.subject...), own: own, index: index, both: others}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"gnatsd-ev/internal/config"
 )
@@ -20,7 +21,11 @@ func TestSubjectsPublishedOnceLeaveNothingBehind(t *testing.T) {
 		p := r.on(loops-1, "publisher")
 		before := holdingsOf(r.Broker)
 		rounds, each := scale(10, 100, 10_000), 1000
+		first := 0
 		for round := range rounds {
+			if round == rounds/10 {
+				first = residentNow()
+			}
 			var b strings.Builder
 			for i := range each {
 				b.WriteString(pub(fmt.Sprintf("once.%d.%d", round, i), "") + "\r\n")
@@ -38,6 +43,12 @@ func TestSubjectsPublishedOnceLeaveNothingBehind(t *testing.T) {
 		sub.barrier("all is taken")
 		if after := holdingsOf(r.Broker); after.topics != before.topics || after.indexed != before.indexed || after.groups != before.groups || after.inFlight != 0 {
 			t.Errorf("before %+v, after %d subjects %+v", before, rounds*each, after)
+		}
+		last := residentNow()
+		grown := 100 * float64(last-first) / float64(max(first, 1))
+		printFigure(t, map[string]any{"test": "T33 unique subjects", "loops": loops, "subjects": rounds * each, "resident_at_a_tenth": first, "resident": last, "grown_percent": grown})
+		if long && grown > 5*figureSlack {
+			t.Errorf("memory has grown by %.0f %%", grown)
 		}
 	})
 }
@@ -67,6 +78,15 @@ func TestSubjectsOfManyTokens(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 		sub.barrier("nothing more")
+		var others [][]byte
+		for i := range 200 {
+			others = append(others, fmt.Appendf(nil, "%s%d", subj[:len(subj)-1], i))
+		}
+		median, longest := matchingTime(r.Broker, others)
+		printFigure(t, map[string]any{"test": "T33 tokens", "loops": loops, "tokens": tokens, "match_us": median.Seconds() * 1e6, "longest_us": longest.Seconds() * 1e6})
+		if long && median > figureSlack*100*time.Microsecond {
+			t.Errorf("a subject of %d tokens is matched in %v", tokens, median)
+		}
 		killAll(r.Broker)
 		wantNothingHeld(t, r.Broker)
 	})
@@ -78,6 +98,7 @@ func TestOneWithVeryManySubscriptionsLeaves(t *testing.T) {
 	subs := scale(20_000, 100_000, 1_000_000)
 	c := r.on(0, "subscribes to very much")
 	neighbour := r.on(0, "neighbour")
+	before := residentNow()
 	for from := 0; from < subs; from += 10_000 {
 		var b strings.Builder
 		for i := from; i < from+10_000; i++ {
@@ -89,6 +110,7 @@ func TestOneWithVeryManySubscriptionsLeaves(t *testing.T) {
 	if h := holdingsOf(r.Broker); h.subs != subs || h.indexed != subs {
 		t.Fatalf("%+v, want %d subscriptions", h, subs)
 	}
+	most, stall := residentNow(), longestLag(r.Broker)
 	c.reset()
 	answeredMeanwhile := 0
 	for left := subs; left > 0; {
@@ -100,6 +122,13 @@ func TestOneWithVeryManySubscriptionsLeaves(t *testing.T) {
 	}
 	if answeredMeanwhile == 0 {
 		t.Error("all were taken back in one piece")
+	}
+	after, stalls := residentNow(), longestLag(r.Broker)
+	left := 100 * float64(after-before) / float64(max(most-before, 1)) // of what they had taken
+	printFigure(t, map[string]any{"test": "T33 subscriptions", "subscriptions": subs, "resident_before": before, "resident_with_all": most, "resident_after": after,
+		"left_percent": left, "longest_lag_subscribing_ms": stall.Seconds() * 1e3, "longest_lag_ms": stalls.Seconds() * 1e3})
+	if long && left > 10*figureSlack {
+		t.Errorf("%.0f %% of the memory is left", left)
 	}
 	killAll(r.Broker)
 	wantNothingHeld(t, r.Broker)

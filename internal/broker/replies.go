@@ -1,6 +1,9 @@
 package broker
 
-import "gnatsd-ev/internal/auth"
+import (
+	"gnatsd-ev/internal/age"
+	"gnatsd-ev/internal/auth"
+)
 
 // repliesMax is how many reply subjects a session is owed at most; beyond it the oldest goes. A service
 // that answers ten thousand requests late by a second still answers all.
@@ -9,16 +12,16 @@ const repliesMax = 16 << 10
 // replies are the subjects that allow_responses lets a session publish to, each for some time and so often. All
 // live equally long, so the oldest ends first.
 type replies struct {
-	limits         auth.Responses
-	bySubject      map[string]*reply
-	oldest, newest *reply
+	limits    auth.Responses
+	bySubject map[string]*reply
+	byAge     age.List[reply]
 }
 
 type reply struct {
-	subject      string
-	at           int64 // when it was delivered
-	used         int
-	older, newer *reply
+	subject string
+	at      int64 // when it was delivered
+	used    int
+	age     age.Entry[reply]
 }
 
 // use reports whether the session may publish to a subject because it was delivered as a reply.
@@ -40,19 +43,14 @@ func (t *replies) use(subj []byte, now int64) bool {
 
 // add notes a reply subject that is not among them.
 func (t *replies) add(subj []byte, now int64) {
-	for t.oldest != nil && (t.over(t.oldest, now) || len(t.bySubject) >= repliesMax) {
-		t.remove(t.oldest)
+	for r := t.byAge.Oldest().Of(); r != nil && (t.over(r, now) || len(t.bySubject) >= repliesMax); r = t.byAge.Oldest().Of() {
+		t.remove(r)
 	}
 	if t.bySubject == nil {
 		t.bySubject = map[string]*reply{}
 	}
-	r := &reply{subject: string(subj), at: now, older: t.newest}
-	if r.older != nil {
-		r.older.newer = r
-	} else {
-		t.oldest = r
-	}
-	t.newest = r
+	r := &reply{subject: string(subj), at: now}
+	t.byAge.Add(&r.age, r)
 	t.bySubject[r.subject] = r
 }
 
@@ -62,14 +60,5 @@ func (t *replies) over(r *reply, now int64) bool {
 
 func (t *replies) remove(r *reply) {
 	delete(t.bySubject, r.subject)
-	if r.older != nil {
-		r.older.newer = r.newer
-	} else {
-		t.oldest = r.newer
-	}
-	if r.newer != nil {
-		r.newer.older = r.older
-	} else {
-		t.newest = r.older
-	}
+	t.byAge.Remove(&r.age)
 }

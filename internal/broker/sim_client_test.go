@@ -38,7 +38,8 @@ func (k *simClient) leave() {
 // dial opens a connection and says what clients say first.
 func (k *simClient) dial() {
 	s := k.sim
-	c := &simConn{sim: s, id: len(s.conns), verbose: true, echo: true, subs: map[string]*simSub{}}
+	c := &simConn{sim: s, id: len(s.conns), verbose: true, echo: true, subs: map[string]*simSub{}, dialedAt: s.clock,
+		asks: map[string]int{}, answered: map[string]bool{}}
 	c.sock = &simSocket{sim: s, fd: -1, owner: c, room: unlimitedRoom, okAt: s.clock}
 	if s.mix.windows && !s.dice.oneIn(3) {
 		c.sock.room = 1 << (4 + s.dice.n(14))
@@ -47,9 +48,12 @@ func (k *simClient) dial() {
 	s.listener.waiting = append(s.listener.waiting, c.sock)
 	s.listening.happen(s.listener.fd, 1)
 	k.conn = c
-	if !s.dice.oneIn(12) {
+	if !s.dice.oneIn(12) && (s.mix.budget == 0 || !s.dice.oneIn(4)) {
 		headers := !s.dice.oneIn(4)
 		c.connect(s.dice.oneIn(8), !s.mix.noEcho || !s.dice.oneIn(3), headers, headers && !s.dice.oneIn(4), s.dice.n(2))
+	} else {
+		c.stayNameless()
+		c.stranger = c.barred
 	}
 	if !s.dice.oneIn(3) {
 		c.inbox = c.subscribe(fmt.Sprintf("inbox.%d.*", c.id), "")
@@ -73,6 +77,9 @@ func secretOf(id int) string { return fmt.Sprintf("secret.%d", id) }
 // talk says something.
 func (k *simClient) talk(c *simConn) {
 	s := k.sim
+	if s.mix.budget > 0 && k.dawdle(c) {
+		return
+	}
 	switch n := s.dice.n(100); {
 	case n < 20:
 		k.subscribe(c)
@@ -91,10 +98,7 @@ func (k *simClient) talk(c *simConn) {
 	case n < 87 && c.echo && s.mix.maxima:
 		k.once(c)
 	case n < 88 && s.mix.slow:
-		c.stopped = !c.stopped
-		if c.stopped && c.sock.room > 1<<16 {
-			c.sock.room = s.dice.n(1 << 12)
-		}
+		k.stopOrGoOn(c)
 	case n < 89 && s.mix.slow && s.mix.stale:
 		c.vanished, c.silent = true, s.clock
 	case n < 93 && s.mix.ends:
@@ -106,6 +110,14 @@ func (k *simClient) talk(c *simConn) {
 		if c.unanswered() < 8 {
 			c.ping()
 		}
+	}
+}
+
+// stopOrGoOn has a client that reads stop, and one that has stopped read again.
+func (k *simClient) stopOrGoOn(c *simConn) {
+	c.stopped, c.tardy = !c.stopped, true
+	if c.stopped && c.sock.room > 1<<16 {
+		c.sock.room = k.dice.n(1 << 12)
 	}
 }
 
@@ -122,7 +134,11 @@ func (k *simClient) barrier(c *simConn) {
 // once subscribes for one message, sends it, and uses the sid again: all in one breath, as the
 // subscription is over with the message.
 func (k *simClient) once(c *simConn) {
-	sub := c.subscribe(fmt.Sprintf("once.%d", c.id), "")
+	subj := fmt.Sprintf("once.%d", c.id)
+	if !c.user.subscribes(subj, "") || !c.user.publishes(subj) {
+		return
+	}
+	sub := c.subscribe(subj, "")
 	c.unsubscribe(sub, 1)
 	c.publish(sub.subject, k.dice.n(30), false, false, "")
 	sub.next = c.newSub(sub.sid, secretOf(c.id), "")
@@ -213,6 +229,9 @@ func (c *simConn) finish() {
 	c.finished = true
 	c.sock.end = true
 	c.excuse("ended")
+	if len(c.held) > 0 {
+		c.excuse("in the midst of an operation")
+	}
 	c.sock.happen(1)
 }
 
@@ -227,6 +246,9 @@ func (c *simConn) answer() {
 	}
 	for _, r := range c.replies {
 		c.publish(r, 9+c.dice.n(20), false, false, "")
+		if c.user.responds() != nil && c.dice.oneIn(3) { // once more than it may
+			c.publish(r, 9+c.dice.n(20), false, false, "")
+		}
 	}
 	c.replies = c.replies[:0]
 }

@@ -37,6 +37,27 @@ type simConn struct {
 	got     []byte // heard, and no whole frame yet
 	pongs   int    // to be sent
 	replies []string
+
+	// Who it is.
+	user     *simUser // nil is everybody, who may do all
+	barred   bool     // may not come in, or not any more
+	stranger bool     // never could
+	in       bool     // has come in
+	again    bool     // has sent CONNECT once more
+	dialedAt int64
+	openedAt int64
+	asks     map[string]int  // by reply subject: how often it was asked for an answer
+	answered map[string]bool // and whether it has published to it
+
+	errsDue, errsMay int // complaints that must come, and others that may
+	errs             int
+
+	// While it dawdles over an operation, what it has said and not sent.
+	held      []byte
+	opSize    int  // of the operation it dawdles over, with a PING before it
+	opSent    int  // bytes sent since that began
+	tardy     bool // it has done so, or has not read for a while: it may be taken for stale
+	reclaimed bool // the budget took what it held
 }
 
 // simMark is one thing that was said, of which a PONG says that it was handled. All nil
@@ -99,6 +120,10 @@ func (c *simConn) said(at int) {
 		c.tracef("client  %d says %.120q", c.id, c.sock.in[at:])
 	}
 	c.mixHash(uint64(len(c.sock.in)-at)<<8 | uint64(c.id))
+	if len(c.held) > 0 {
+		c.held = append(c.held, c.sock.in[at:]...)
+		c.sock.in = c.sock.in[:at]
+	}
 	if len(c.sock.in) > at {
 		c.sock.happen(1)
 	}
@@ -113,8 +138,14 @@ func (c *simConn) acknowledged() {
 
 func (c *simConn) connect(verbose, echo, headers, noResponders bool, protocol int) {
 	again := c.connected
+	c.again = again
+	who := ""
+	if !again || c.dice.oneIn(2) {
+		who = c.introduce()
+		c.stranger = c.barred && !again
+	}
 	c.connected, c.verbose, c.echo, c.headers, c.noResponders = true, verbose, echo, headers, noResponders
-	c.say(`CONNECT {"verbose":%v,"pedantic":false,"echo":%v,"headers":%v,"no_responders":%v,"protocol":%d,"name":"c%d"}`+"\r\n", verbose, echo, headers, noResponders, protocol, c.id)
+	c.say(`CONNECT {"verbose":%v,"pedantic":false,"echo":%v,"headers":%v,"no_responders":%v,"protocol":%d,%s"name":"c%d"}`+"\r\n", verbose, echo, headers, noResponders, protocol, who, c.id)
 	c.acknowledged()
 	if !again {
 		return
@@ -143,9 +174,10 @@ func (c *simConn) subscribe(subj, queue string) *simSub {
 
 // newSub sends a SUB.
 func (c *simConn) newSub(sid, subj, queue string) *simSub {
-	sub := &simSub{conn: c, sid: sid, subject: subj, queue: queue, sentAt: c.moment(), last: map[int]int{}}
+	sub := &simSub{conn: c, sid: sid, subject: subj, queue: queue, user: c.user, sentAt: c.moment(), last: map[int]int{}}
+	sub.denied = c.barred || !c.user.subscribes(subj, queue)
 	c.everSubs = append(c.everSubs, sub)
-	if queue != "" && !c.echo {
+	if queue != "" && (!c.echo || c.user.filters()) {
 		c.churned[queue] = true
 	}
 	c.marks = append(c.marks, simMark{sub: sub})
@@ -154,7 +186,11 @@ func (c *simConn) newSub(sid, subj, queue string) *simSub {
 	} else {
 		c.say("SUB %s %s\r\n", subj, sub.sid)
 	}
-	c.acknowledged()
+	if sub.denied {
+		c.errsDue++
+	} else {
+		c.acknowledged()
+	}
 	return sub
 }
 
@@ -184,13 +220,14 @@ func (c *simConn) publish(subj string, size int, header, request bool, reply str
 	m.header = header && c.headers
 	if request {
 		m.reply = fmt.Sprintf("inbox.%d.%08d", c.id, m.number)
-		if c.noResponders {
+		if c.noResponders && !c.inbox.denied && !c.user.denies(m.reply, "") {
 			m.inbox = c.inbox
 		}
 	} else if size < 9 {
 		m.reply = fmt.Sprintf("r.%08d", m.number)
 	}
 	m.asks = c.noResponders && m.reply != ""
+	c.judge(m)
 	for _, sub := range c.everSubs {
 		if sub.promised(m) {
 			sub.must = append(sub.must, m)
@@ -209,7 +246,9 @@ func (c *simConn) publish(subj string, size int, header, request bool, reply str
 	in = m.body(append(in, block...))
 	c.sock.in = append(in, "\r\n"...)
 	c.said(at)
-	c.acknowledged()
+	if !m.denied && !m.doubtful { // or else +OK or -ERR comes
+		c.acknowledged()
+	}
 	return m
 }
 
@@ -278,14 +317,13 @@ func (c *simConn) frame(b []byte) int {
 		c.heard(line)
 		c.confirm()
 	case "+OK":
-		if c.oks++; c.oks > c.oksDue {
+		if c.oks++; c.oks > c.oksDue+c.errsMay {
 			c.fail("connection %d got +OK it did not earn", c.id)
 		}
 	case "INFO":
 	case "-ERR":
-		if !c.saidBad && c.reads() {
-			c.fail("connection %d hears %s", c.id, line)
-		}
+		c.heard(line)
+		c.hearErr(line)
 	default:
 		c.fail("connection %d hears no protocol: %.60q", c.id, b)
 		return len(b)
@@ -363,6 +401,7 @@ func (c *simConn) message(subj, sid, reply string, payload []byte, header int) {
 		c.fail("connection %d got message %d as %s %s, not %s %s", c.id, m.number, subj, reply, m.subject, m.reply)
 	}
 	sub.receive(m, payload, header)
+	c.asked(m)
 	if sub.responds && strings.HasPrefix(reply, "inbox.") && len(c.replies) < 8 {
 		c.replies = append(c.replies, reply)
 	}

@@ -55,6 +55,7 @@ func (s *sim) cut(n int) int {
 }
 
 func (k simKernel) Now() int64 {
+	k.noteExcess()
 	k.point()
 	return k.clock
 }
@@ -286,7 +287,7 @@ func (p *simPoller) Add(fd int) error {
 		sock.gone("not watched")
 		return err
 	}
-	sock.home = p
+	sock.home, sock.owner.openedAt = p, p.clock
 	what := loop.Writable
 	if len(sock.in) > 0 {
 		what |= loop.Readable

@@ -70,6 +70,8 @@ type mix struct {
 	smallPending, stopInMidst bool // max_pending is small; the broker is stopped while clients talk
 	inFlight                  int64
 	held                      int
+	budget                    int // max_pending_total, 0 for none
+	users, slowLogins         bool
 }
 
 func newMix(d *dice, actions int) mix {
@@ -105,5 +107,17 @@ func newMix(d *dice, actions int) mix {
 	if d.oneIn(8) { // more than are searched one by one
 		m.names = strings.Fields("q1 q2 q3 q4 q5 q6 q7 q8 q9 q10 q11 q12")
 	}
+	if d.oneIn(4) {
+		m.limitMemory(d)
+	}
+	if d.oneIn(4) {
+		m.users, m.slowLogins, m.jumps = true, d.oneIn(2), d.oneIn(2)
+	}
 	return m
+}
+
+// limitMemory makes a budget that clients use up: many stop, and messages are large.
+func (m *mix) limitMemory(d *dice) {
+	m.budget = 256 << 10 << d.n(4)
+	m.slow, m.jumps, m.large, m.burst = true, d.oneIn(2), 2, 1+d.n(10)
 }

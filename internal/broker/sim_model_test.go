@@ -26,6 +26,10 @@ type simMessage struct {
 	header   bool
 	asks     bool    // its publisher wants a 503 if nobody listens
 	inbox    *simSub // and this is for it
+	denied   bool    // its publisher may not send it
+	doubtful bool    // or perhaps not
+	answers  bool    // it is the first answer to a question: see certain
+	extra    bool    // it is not the first one, and only one is permitted
 	sentAt   int
 	routedAt int // when a PONG behind it was written; 0 before
 
@@ -40,7 +44,9 @@ type simSub struct {
 	sid            string
 	subject, queue string
 	responds       bool
-	next           *simSub // has its sid when it is over
+	user           *simUser // whose it is
+	denied         bool     // who may not have it
+	next           *simSub  // has its sid when it is over
 
 	sentAt, confirmedAt int
 	unsubAt, goneAt     int // UNSUB sent, and confirmed by a PONG
@@ -97,7 +103,9 @@ func simMatches(pattern, subj string) bool {
 }
 
 // refuses reports whether a subscription never gets a message although it matches.
-func (sub *simSub) refuses(m *simMessage) bool { return sub.conn == m.from && !sub.conn.echo }
+func (sub *simSub) refuses(m *simMessage) bool {
+	return sub.conn == m.from && !sub.conn.echo || sub.denied || m.denied || sub.user.denies(m.subject, sub.queue)
+}
 
 // promised reports whether a plain subscription must get a message that is being sent now.
 func (sub *simSub) promised(m *simMessage) bool {
@@ -124,7 +132,7 @@ func (sub *simSub) receive(m *simMessage, payload []byte, header int) {
 	case !simMatches(sub.subject, m.subject):
 		s.fail("%s: not for it", what)
 	case sub.refuses(m):
-		s.fail("%s: its own, and echo is off", what)
+		s.fail("%s: its own, and echo is off, or denied", what)
 	case sub.goneAt > 0:
 		s.fail("%s: after the PONG behind UNSUB", what)
 	case sub.maxAt > 0 && sub.got >= max(sub.max, sub.maxAt-1):
@@ -176,7 +184,7 @@ func (sub *simSub) took(m *simMessage, what string) {
 		return
 	}
 	sub.must = slices.DeleteFunc(sub.must, func(x *simMessage) bool {
-		if x.from == m.from && x.number < m.number {
+		if x.from == m.from && x.number < m.number && !x.doubtful {
 			sub.conn.fail("%s: before message %d, which is lost", what, x.number)
 		}
 		return x == m
@@ -194,19 +202,20 @@ func (m *simMessage) routed() bool { return m.routedAt > 0 || m.from.endedWell }
 // checkPromises runs when all has come to rest, or all loops have ended.
 func (s *sim) checkPromises() {
 	s.checkSuspicions()
+	s.checkAnswers()
 	for _, sub := range s.everSubs {
 		c := sub.conn
 		if !c.reliable() {
 			continue
 		}
 		for _, m := range sub.must {
-			if m.routed() {
+			if m.routed() && m.certain() {
 				s.fail("message %d of connection %d on %s was lost on its way to connection %d, sid %s (%s)", m.number, m.from.id, m.subject, c.id, sub.sid, sub.subject)
 			}
 		}
 	}
 	for _, m := range s.messages {
-		if m.routedAt > 0 {
+		if m.routedAt > 0 && m.certain() {
 			s.checkGroups(m)
 			s.check503(m)
 		}
@@ -304,6 +313,8 @@ func (sub *simSub) hear503(m *simMessage, payload []byte) {
 		s.fail("%s: nobody asked", what)
 	case m.got503:
 		s.fail("%s: the second one", what)
+	case m.denied:
+		s.fail("%s, which may not be sent", what)
 	case m.taken > 0 || len(m.queues) > 0:
 		s.fail("%s, which was delivered", what)
 	case string(payload) != "NATS/1.0 503\r\nNats-Subject: "+m.subject+"\r\n\r\n":
@@ -329,11 +340,11 @@ func (s *sim) checkEnd(sock *simSocket) {
 		s.fail("connection %d was closed before it was opened", c.id)
 		return
 	}
-	fair := false
+	fair, late := false, s.clock-sock.okAt >= int64(s.options.WriteDeadline)
 	switch why {
 	case proto.ClientClosed:
 		fair = c.finished
-		c.endedWell = fair && len(c.excuses) == 1 && c.reads()
+		c.endedWell = fair && len(c.excuses) == 1 && c.reads() && !late
 		if c.endedWell && c.unanswered() > 0 {
 			s.fail("connection %d sent its end behind a PING and got no PONG", c.id)
 		}
@@ -341,14 +352,20 @@ func (s *sim) checkEnd(sock *simSocket) {
 		fair = sock.err != nil
 	case proto.StaleConnection:
 		every, most := int64(s.options.PingInterval), int64(s.options.PingMax)
-		fair = !c.reads()
+		fair = !c.reads() || c.tardy
 		if quiet := s.clock - c.silent; c.vanished && quiet > (most+2)*every+int64(s.options.WriteDeadline) { // the last word has its time, too
 			s.fail("connection %d was silent for %v before it was stale", c.id, time.Duration(quiet))
 		}
 	case proto.SlowConsumerPendingBytes:
-		fair = s.mix.smallPending
+		fair = s.mix.smallPending || c.reclaimed
+	case proto.AuthenticationViolation:
+		fair = c.barred
+	case proto.AuthenticationTimeout:
+		fair = c.mayBeLate()
+	case proto.Kicked:
+		fair = c.reclaimed
 	case proto.SlowConsumerWriteDeadline:
-		fair = s.clock-sock.okAt >= int64(s.options.WriteDeadline)
+		fair = late
 	case proto.ProtocolViolation, proto.MaxPayloadExceeded, proto.ParseError, proto.MaxControlLineExceeded:
 		fair = c.saidBad
 	}

@@ -25,6 +25,8 @@ type simSocket struct {
 	okAt   int64  // when it last took all it was offered
 	shut   bool   // the broker has ended its half
 	closed bool   // the broker has closed it
+
+	behind behindness
 }
 
 // happen tells the poller. An end, once there, shows in every event.
@@ -89,8 +91,9 @@ func (c *simSocket) write(bufs [][]byte) (int, error) {
 	}
 	switch err := c.fault(syscall.EINTR, syscall.EAGAIN, syscall.ENOBUFS, syscall.EPIPE); err {
 	case nil:
-	case syscall.EAGAIN:
-		c.full = true
+	case syscall.EAGAIN, syscall.ENOBUFS:
+		c.full = err == syscall.EAGAIN
+		c.wrote(0, 1)
 		return 0, err
 	case syscall.EPIPE:
 		c.gone("a write failed")
@@ -109,6 +112,7 @@ func (c *simSocket) write(bufs [][]byte) (int, error) {
 	n = min(n, c.cut(n))
 	c.room -= n
 	c.unread += n
+	c.wrote(n, offered)
 	if n > 0 {
 		c.moved = c.turns
 	}

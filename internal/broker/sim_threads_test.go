@@ -28,7 +28,11 @@ type simThread struct {
 	// thread's end.
 	poller *simPoller
 	until  int64
+	sleeps bool // until a time, whatever happens
 	other  *simThread
+
+	// Whether the budget was exceeded when it last looked at the clock.
+	over, crowded bool
 }
 
 // simOver unwinds the threads of a simulation that ends before they do.
@@ -66,6 +70,8 @@ func (s *sim) able(t *simThread) bool {
 	switch {
 	case t.ended:
 		return false
+	case t.sleeps:
+		return t.until <= s.clock
 	case t.poller != nil:
 		return t.poller.rung || len(t.poller.order) > 0 || t.until <= s.clock
 	case t.other != nil:
@@ -96,18 +102,18 @@ func (s *sim) between() {
 
 // giveWay lets the scheduler choose. Set-up runs on no thread and goes on.
 func (s *sim) giveWay() {
-	if s.over {
+	if s.unwound {
 		panic(simOver{})
 	}
 	if t := s.current; t != nil && !t.yield(struct{}{}) {
-		s.over = true
+		s.unwound = true
 		panic(simOver{})
 	}
 }
 
 // unwind ends threads that have not ended.
 func (s *sim) unwind() {
-	s.over = true
+	s.unwound = true
 	for _, t := range s.threads {
 		s.current = t
 		t.stop()

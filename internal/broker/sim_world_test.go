@@ -28,7 +28,7 @@ type sim struct {
 
 	threads []*simThread
 	current *simThread // nil outside of all
-	over    bool
+	unwound bool
 	frozen  *simThread // kept from going on for some turns, whatever others do
 	thaw    int        // the turn when it may
 	plot    *plot      // what clients do meanwhile, nil for nothing in particular
@@ -43,6 +43,9 @@ type sim struct {
 	messages   []*simMessage
 	everSubs   []*simSub
 	suspicions []suspicion
+	over       excess
+	users      []*simUser
+	nameless   *simUser        // who may stay nameless is this one
 	churned    map[string]bool // queue names whose members have left or may refuse
 	scratch    []byte
 
@@ -76,6 +79,8 @@ func simulate(seed uint64, actions int, trace func(string)) outcome {
 	func() {
 		invariant.Interleave, invariant.HashSeed = s.between, s.dice.next()|1
 		defer func() { invariant.Interleave, invariant.HashSeed = nil, 0 }()
+		invariant.Plant(s.reached)
+		defer invariant.Plant(nil)
 		defer s.unwind()
 		defer func() {
 			switch r := recover(); r.(type) {
@@ -106,6 +111,8 @@ func (s *sim) open() {
 	if s.mix.smallPending {
 		o.MaxPending, o.MaxPayload = 96<<10, 64<<10
 	}
+	o.MaxPendingTotal = int64(s.mix.budget) // New would not take so little
+	s.authorize(&o.Authorization)
 	s.options = o
 	b, err := newOver(footing{
 		kernel: simKernel{s}, place: placement{loops: s.mix.loops, text: "off"},
@@ -116,6 +123,7 @@ func (s *sim) open() {
 		return
 	}
 	s.broker = b
+	b.helpers = simHelpers{s}
 	for _, sh := range b.shards {
 		sh.seed = s.dice.next() | 1
 	}
@@ -141,6 +149,7 @@ func (s *sim) run() {
 		s.stop()
 		return
 	}
+	s.finishHeld()
 	if s.dice.oneIn(2) { // without a PING, which wakes who sleeps over something
 		s.rest(30 * time.Millisecond)
 		s.checkPromises()
@@ -153,7 +162,7 @@ func (s *sim) run() {
 			}
 		}
 	}
-	s.rest(300 * time.Millisecond)
+	s.rest(s.patience())
 	s.checkRest()
 	if s.mix.stale && s.failure == "" { // who answers PINGs stays
 		s.rest(8 * s.options.PingInterval)
@@ -255,7 +264,7 @@ func (s *sim) carry() (n int) {
 func (s *sim) jump(before int64) bool {
 	next := never
 	for _, t := range s.threads {
-		if !t.ended && t.poller != nil {
+		if !t.ended && (t.poller != nil || t.sleeps) {
 			next = min(next, t.until)
 		}
 	}

@@ -32,6 +32,7 @@ var rooms = map[string][]string{
 	"parser":             {"internal/proto", "internal/subject"},
 	"sublist":            {"internal/subject"},
 
+	"internal/age":       {},
 	"internal/proto":     {},
 	"internal/subject":   {},
 	"internal/logging":   {},
@@ -48,7 +49,7 @@ var rooms = map[string][]string{
 }
 
 // everywhere may be imported by all.
-var everywhere = []string{"internal/invariant"}
+var everywhere = []string{"internal/age", "internal/invariant"}
 
 // foreign says which other modules the program may use. More dependencies are
 // a decision: write it down in docs/decisions/ first.

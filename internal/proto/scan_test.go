@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"gnatsd-ev/internal/transcript"
 )
@@ -80,7 +82,9 @@ func FuzzConnect(f *testing.F) {
 func FuzzRedact(f *testing.F) {
 	for i, secret := range []string{"s3cr3t", `qu"ote`, `back\`, "two words", "näh", "<&>", "a,b}", "\x00\xff\r\n", ""} {
 		for j := range 8 {
-			f.Add(secret, "a name", uint8(i+j), uint8(j))
+			for k, name := range []string{"a name", `"pass":"x"`, secret} {
+				f.Add(secret, name, uint8(i+j+k), uint8(j))
+			}
 		}
 	}
 	blanks := []string{"", " ", "\t ", "\r", "\n\n"}
@@ -100,6 +104,65 @@ func FuzzRedact(f *testing.F) {
 		want := head + fmt.Sprintf(`%q:"[REDACTED]"`, field) + tail
 		if got := string(Redact([]byte(text))); got != want {
 			t.Fatalf("%q\n got %q\nwant %q", text, got, want)
+		}
+	})
+}
+
+// spelled writes a name as JSON may be written: each letter as it is, large, with an escape, or as what JSON takes for it.
+func spelled(name string, how uint64) string {
+	var b strings.Builder
+	for _, c := range name {
+		switch how % 5 {
+		case 1:
+			c = unicode.ToUpper(c)
+		case 2:
+			fmt.Fprintf(&b, `\u%04x`, c)
+			how /= 5
+			continue
+		case 3:
+			fmt.Fprintf(&b, `\u%04X`, unicode.ToUpper(c))
+			how /= 5
+			continue
+		case 4:
+			c = unicode.SimpleFold(c) // of s and k another letter
+			if c == 'S' || c == 'K' {
+				c = unicode.SimpleFold(c)
+			}
+		}
+		b.WriteRune(c)
+		how /= 5
+	}
+	return b.String()
+}
+
+// FuzzSpelled wants that however the name of a secret is spelled, and whatever stands around it, its value is not
+// shown if encoding/json would take it for that.
+func FuzzSpelled(f *testing.F) {
+	around := []string{`{%s}`, `{"name":"a\"b",%s,"echo":true}`, `{"x":{"y":[1,"\\"]},%s`, ` { "user" : "p\u0061ss" , %s } `, "{\"n\":\"\xff\",%s}", `{%s,"pass":"x"}`, `"`, `{"`, `{"a":"b\`, `{"pass`}
+	for i, head := range around {
+		for how := range uint64(24) {
+			f.Add(head, how*how*31+uint64(i), uint8(i)+uint8(how), how%5 == 4)
+		}
+	}
+	f.Fuzz(func(t *testing.T, around string, how uint64, which uint8, cut bool) {
+		const canary = "cAnArY-7f3a"
+		if strings.Contains(around, "-7f3a") {
+			return
+		}
+		field := `"` + spelled(secretFields[int(which)%len(secretFields)], how) + `" : "` + canary + `"`
+		text := strings.Replace(around, "%s", field, 1)
+		if text == around {
+			text += field
+		}
+		if cut {
+			text = text[:strings.Index(text, canary)+len(canary)]
+		}
+		got := string(Redact([]byte(text)))
+		var c Connect
+		err := json.Unmarshal([]byte(text), &c)
+		taken := err == nil && slices.Contains([]string{c.Pass, c.Token, c.Sig, c.Nkey, c.JWT, c.ProxySig}, canary)
+		if (taken || strings.HasPrefix(text, "{"+field)) && strings.Contains(got, canary) {
+			t.Fatalf("%q shows %q", text, got)
 		}
 	})
 }
