@@ -21,7 +21,7 @@ const redacted = `"[REDACTED]"`
 func Redact(text []byte) []byte {
 	if !json.Valid(text) {
 		if at := secretWord.FindIndex(text); at != nil {
-			return append(bytes.TrimRight(text[:at[1]:at[1]], " \t\r\n"), redacted...)
+			return append(text[:at[1]:at[1]], redacted...)
 		}
 		return text
 	}
