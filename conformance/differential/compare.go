@@ -94,8 +94,8 @@ func passedOn(p *plan, theirs, ours *outcome) bool {
 		if !slices.Equal(tRest, oRest) || len(more) > 0 && (p.realm == nil || slices.ContainsFunc(more, ours.delivered)) {
 			return false
 		}
-		if last := ours.peers[i]; last[len(last)-1] != endOpen {
-			continue // the connection has ended before its 503 came
+		if last := ours.peers[i]; last[len(last)-1] != endOpen || p.streams[i].further {
+			continue // the connection has ended, or dropped its inbox, before its 503 came
 		}
 		for _, line := range missing {
 			_, subject, _ := strings.Cut(line, "Nats-Subject: ")

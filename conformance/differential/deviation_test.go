@@ -116,6 +116,7 @@ func TestPassedOn(t *testing.T) {
 func TestPassedOnIsNarrow(t *testing.T) {
 	const late = `HMSG r 1 40 40 | NATS/1.0 503\r\nNats-Subject: a\r\n\r\n`
 	counted := newPlan(steps(Ordinary, cut{}, "a SUB a 1\r\nUNSUB 1 1\r\n"))
+	again := newPlan(steps(Ordinary, cut{}, "a CONNECT {}\r\nSUB a 1\r\nUNSUB 1 1\r\nCONNECT {}\r\n"))
 	plain := newPlan(steps(Ordinary, cut{}, "a SUB a 1\r\n"))
 	got := func(lines ...string) *outcome { return &outcome{peers: [][]string{lines}} }
 	taken := got("PONG", "open")
@@ -131,6 +132,8 @@ func TestPassedOnIsNarrow(t *testing.T) {
 		"without maximum":  {plain, got(late, "PONG", "open"), got("PONG", late, "open"), false},
 		"closed":           {counted, got(late, "PONG", "closed"), got("PONG", "closed"), true},
 		"never":            {counted, got(late, "PONG", "open"), got("PONG", "open"), false},
+		"inbox dropped":    {again, got(late, "PONG", "open"), got("PONG", "open"), true},
+		"dropped, other":   {again, got(late, "PONG", "open"), got("+OK", "open"), false},
 		"twice":            {counted, got(late, "PONG", "open"), got("PONG", late, late, "open"), false},
 		"other frames":     {counted, got(late, "PONG", "+OK", "open"), got("+OK", "PONG", late, "open"), false},
 		"taken":            {counted, got(late, "PONG", "open"), taken, true},

@@ -22,6 +22,7 @@ type stream struct {
 	nameless         bool // and is somebody all the same
 
 	connected     bool
+	further       bool // by CONNECTs beyond the first, which drop its inboxes
 	maximum       bool // a subscription was given one
 	pings         int
 	queues        map[string][]string // sid to the queue names it was ever subscribed with
@@ -157,6 +158,7 @@ func (s *stream) apply(op *operation, v verdict) {
 		s.pings++
 	case "CONNECT":
 		if s.connected {
+			s.further = true
 			clear(s.subscriptions)
 		}
 		s.connected = true
