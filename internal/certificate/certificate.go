@@ -1,5 +1,5 @@
-// Package certificate makes certificates for tests: an authority, and what it signs. Nothing the program
-// runs imports it.
+// Package certificate makes certificates for tests and for the load tool's comparisons: an authority, and what it
+// signs. Nothing the broker runs imports it.
 package certificate
 
 import (

@@ -39,8 +39,14 @@ func NewAcceptor(config *tls.Config, gate Gate) *Acceptor {
 // Accept begins a connection. givenBack is called by the goroutine of its handshake whenever
 // that gives the connection back; it must not wait. Nothing runs before the first Open.
 func (a *Acceptor) Accept(givenBack func()) *TLS {
-	t := &TLS{shaking: &handshake{acceptor: a, turn: make(chan struct{}, 1), givenBack: givenBack}}
+	t := a.begin(givenBack)
 	t.conn = tls.Server(&t.pipe, a.config)
+	return t
+}
+
+// begin makes a connection that is neither side yet.
+func (a *Acceptor) begin(givenBack func()) *TLS {
+	t := &TLS{shaking: &handshake{acceptor: a, turn: make(chan struct{}, 1), givenBack: givenBack}}
 	t.pipe.wait = t.nextInput
 	return t
 }
