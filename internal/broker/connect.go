@@ -135,8 +135,11 @@ func (s *Session) Tick(now int64) {
 	sh := s.shard
 	invariant.Reached("tick", s)
 	switch {
+	case s.has(undecided):
+		s.undecidedTooLong()
+		return
 	case s.has(handshaking):
-		s.handshakeTimedOut()
+		s.handshakeTick()
 		return
 	case s.has(unproven):
 		s.tooLate()

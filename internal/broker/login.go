@@ -40,21 +40,19 @@ const (
 	loginGone                // nobody waits for the answer
 )
 
-// challenge prepares the session for what it has to prove and returns the nonce its greeting shows.
-func (s *Session) challenge() string {
+// challenge prepares the session for what it has to prove; its greeting shows the nonce.
+func (s *Session) challenge() {
 	a := s.shard.terms.authority
 	if !a.Required() {
-		return ""
+		return
 	}
 	s.set(unproven, true)
 	if !a.Signed() {
-		return ""
+		return
 	}
 	var raw [proto.NonceBytes]byte
 	rand.Read(raw[:])
-	g := &login{nonce: base64.RawURLEncoding.EncodeToString(raw[:])}
-	s.keep(g, nil)
-	return g.nonce
+	s.keep(&login{nonce: base64.RawURLEncoding.EncodeToString(raw[:])}, nil)
 }
 
 // opensWith reports whether what begins with b may be handled: it is a CONNECT, or the session may

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gnatsd-ev/internal/invariant"
@@ -29,7 +30,11 @@ type securing struct {
 	home *loop.Loop
 	name loop.Handle
 
-	session *Session // home loop only
+	// Home loop only.
+	session  *Session
+	deadline int64  // when the handshake must be over
+	begun    bool   // the first bytes have come
+	held     []byte // they wait for their turn
 }
 
 // secure begins the handshake of a new session.
@@ -41,7 +46,8 @@ func (s *Session) secure() {
 	s.set(handshaking, true)
 	sh.loop.Interpose(&s.conn, x)
 	sh.loop.Guard(&s.conn)
-	sh.loop.WakeAt(&s.conn, sh.loop.Now()+int64(sh.terms.options.TLS.Timeout))
+	x.deadline = sh.loop.Now() + int64(sh.terms.options.TLS.Timeout)
+	sh.loop.WakeAt(&s.conn, x.deadline)
 	sh.log.Debugf("%s - Starting TLS client connection handshake", s)
 }
 
@@ -50,6 +56,12 @@ func (s *Session) securing() *securing { return s.conn.Layer().(*securing) }
 
 // Open hands on what the handshake waits for. Nothing more is read until it asks.
 func (x *securing) Open(dst, in []byte) (int, bool, error) {
+	if !x.begun && len(in) > 0 {
+		x.begun = true
+		if !x.takesTurn(in) {
+			return 0, false, nil
+		}
+	}
 	n, more, err := x.TLS.Open(dst, in)
 	if x.Away() {
 		x.home.Park(&x.session.conn, 0)
@@ -94,12 +106,47 @@ func (s *Session) shaken(x *securing) {
 func (s *Session) secured(t *transport.TLS) {
 	s.set(handshaking, false)
 	s.shard.loop.SealOutput(&s.conn, t)
+	if !s.pinned(t) {
+		s.handshakeFailed(errNotPinned)
+		return
+	}
+	if s.has(ungreeted) {
+		s.greet(s.shard.greetings().behind)
+	}
 	s.awaitConnect()
 	if log := s.shard.log; log.DebugOn() {
 		state := t.State()
 		log.Debugf("%s - TLS handshake complete", s)
 		log.Debugf("%s - TLS version %s, cipher suite %s", s, strings.TrimPrefix(tls.VersionName(state.Version), "TLS "), tls.CipherSuiteName(state.CipherSuite))
 	}
+}
+
+// pinned reports whether the client has one of the keys that clients must have, if any are named.
+func (s *Session) pinned(t *transport.TLS) bool {
+	pins := s.shard.terms.options.TLS.Pinned
+	if len(pins) == 0 {
+		return true
+	}
+	cert := t.PeerCertificate()
+	if cert == nil {
+		s.shard.log.Debugf("%s - Failed pinned cert test as client did not provide a certificate", s)
+		return false
+	}
+	id := fmt.Sprintf("%x", sha256.Sum256(cert.RawSubjectPublicKeyInfo))
+	if !slices.Contains(pins, id) {
+		s.shard.log.Debugf("%s - Failed pinned cert test for key id: %s", s, id)
+		return false
+	}
+	return true
+}
+
+// handshakeTick goes on with a handshake whose turn has come, or ends one that takes too long.
+func (s *Session) handshakeTick() {
+	if x := s.securing(); x.held != nil {
+		x.turnCame()
+		return
+	}
+	s.handshakeTimedOut()
 }
 
 // handshakeFailed ends a session whose peer does not speak TLS as we do.
@@ -144,6 +191,7 @@ func (s *Session) handshakeEnded(err error) {
 var (
 	errHandshakeTimeout = errors.New("read: i/o timeout")
 	errPeerLeft         = errors.New("EOF")
+	errNotPinned        = errors.New("certificate not pinned")
 )
 
 // handshakeErrorMax bounds what a log line shows of a failed handshake: names in certificates may be of any length.
