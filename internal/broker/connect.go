@@ -28,7 +28,9 @@ func (s *Session) connect(op *parser.Op) {
 		s.dropAll()
 		sh.loop.Leave()
 	}
-	s.prove(auth.ClaimOf(c, auth.Standard), sequel(c))
+	claim := auth.ClaimOf(c, auth.Standard)
+	claim.Certificate = s.certificate()
+	s.prove(claim, sequel(c))
 }
 
 // sequel is what comes of a CONNECT once it is known who sent it.

@@ -83,6 +83,9 @@ func (s *Session) prove(claim auth.Claim, then func(*Session)) {
 	}
 	claim.Nonce = nonce
 	check := a.Identify(claim)
+	if user, by := check.Certified(); by != "" {
+		s.tellCertified(user, by, claim.User)
+	}
 	claims := claim.Naming()
 	if !check.Slow() {
 		s.judged(check.Passes(), claims, then)

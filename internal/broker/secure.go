@@ -121,6 +121,27 @@ func (s *Session) secured(t *transport.TLS) {
 	}
 }
 
+// certificate is the client's, where certificates name users. Who speaks in the clear has none.
+func (s *Session) certificate() *x509.Certificate {
+	if !s.shard.terms.authority.Maps() {
+		return nil
+	}
+	t, secured := s.conn.Layer().(*transport.TLS)
+	if !secured {
+		return nil
+	}
+	return t.PeerCertificate()
+}
+
+// tellCertified tells by what a certificate names the session's user, as nats-server does.
+func (s *Session) tellCertified(user, by, claimed string) {
+	log := s.shard.log
+	log.Debugf("%s - Using %s found in cert for auth [%s]", s, by, logging.Quote(nil, []byte(user)))
+	if claimed != "" {
+		log.Limited(logging.Warn, "mapped", "%s - User %s found in connect proto, but user required from cert", s, logging.Quote(nil, []byte(claimed)))
+	}
+}
+
 // pinned reports whether the client has one of the keys that clients must have, if any are named.
 func (s *Session) pinned(t *transport.TLS) bool {
 	pins := s.shard.terms.options.TLS.Pinned

@@ -44,6 +44,9 @@ func newTerms(o *config.Options, gate transport.Gate, before *terms, loops int) 
 	if !o.TLS.On() {
 		return t, nil
 	}
+	if o.TLS.Map {
+		t.authority.MapCertificates()
+	}
 	c, err := o.TLS.Load()
 	if err != nil {
 		return nil, err
