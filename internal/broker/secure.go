@@ -58,6 +58,7 @@ func (s *Session) securing() *securing { return s.conn.Layer().(*securing) }
 func (x *securing) Open(dst, in []byte) (int, bool, error) {
 	if !x.begun && len(in) > 0 {
 		x.begun = true
+		x.home.Charge(&x.session.conn, handshakeCost)
 		if !x.takesTurn(in) {
 			return 0, false, nil
 		}
@@ -91,7 +92,13 @@ func (s *Session) shaken(x *securing) {
 	if said := x.Answer(nil); len(said) > 0 {
 		s.send(append(sh.loop.Tail(len(said)), said...))
 	}
+	if over {
+		sh.loop.Charge(&s.conn, 0)
+	}
+	p, panicked := errors.AsType[*transport.Panic](err)
 	switch {
+	case panicked:
+		sh.loop.Broke(&s.conn, loop.Panic{Value: p.Value, Stack: p.Stack[:min(len(p.Stack), handshakeErrorMax)]})
 	case err != nil:
 		s.handshakeFailed(err)
 	case over:
@@ -214,6 +221,10 @@ var (
 	errPeerLeft         = errors.New("EOF")
 	errNotPinned        = errors.New("certificate not pinned")
 )
+
+// handshakeCost is what a handshake takes that has begun and waits for its peer, in heap and stack, about; see
+// BenchmarkIdleUnderTLS.
+const handshakeCost = 28 << 10
 
 // handshakeErrorMax bounds what a log line shows of a failed handshake: names in certificates may be of any length.
 const handshakeErrorMax = 4 << 10

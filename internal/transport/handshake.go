@@ -103,11 +103,20 @@ func (t *TLS) shake() {
 	s.givenBack()
 }
 
-// compute runs the handshake. If it panics, only this connection ends.
+// A Panic is how a handshake ends that has panicked: only this connection does.
+type Panic struct {
+	Value any
+	Stack []byte
+}
+
+// Error returns what was panicked with.
+func (p *Panic) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
+
+// compute runs the handshake.
 func (t *TLS) compute() (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v at %s", v, debug.Stack())
+			err = &Panic{v, debug.Stack()}
 		}
 	}()
 	return t.conn.Handshake()
