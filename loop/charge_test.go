@@ -5,7 +5,8 @@ import "testing"
 // Who is charged before it has said who it is counts among the guarded, the oldest goes first, and all of it is given
 // back however it ends.
 func TestChargesCountAmongTheGuarded(t *testing.T) {
-	const each, share = 28 << 10, 256 << 10
+	const each = partStep + 10<<10 // more than what loops do not tell one another
+	const share = 9*each + each/2
 	s := newStage(t, Config{Budget: Budget{Total: 64 << 20, Unfinished: 16 << 20, Guarded: share}})
 	var all []*actor
 	for range 5 {
@@ -35,6 +36,7 @@ func TestChargesCountAmongTheGuarded(t *testing.T) {
 		all = append(all, a)
 		s.pass(1)
 	}
+	s.k.dial(s.ln) // something for the loop to do
 	s.pass(guardGrace)
 	if s.l.guarded.bytes > share {
 		t.Errorf("%d bytes are charged, %d may be", s.l.guarded.bytes, share)
