@@ -139,7 +139,7 @@ func (s *server) start() bool {
 	if s.broker, err = broker.New(s.options, s.id, s.log); err != nil {
 		return s.failToListen(err)
 	}
-	s.collector = startCollector(s.broker.Held, s.options.MaxPendingTotal, s.memory)
+	s.collector = startCollector(s.broker.Held, s.options.MaxPendingTotal, s.memory, growthFor(&s.options.TLS))
 	if s.options.HTTPPort != 0 {
 		if err := s.listenToMonitor(); err != nil {
 			return s.fail("Can't start monitoring: %v", err)
