@@ -14,6 +14,8 @@ const connectLine = `CONNECT {"verbose":false,"pedantic":false,"echo":true,"head
 type client struct {
 	// Fixed before the connection is handed to its loop.
 	hello   []byte   // sent behind CONNECT, usually SUB lines
+	login   *Login   // nil is the fleet's
+	plain   bool     // no TLS, even if others have it
 	meter   *meter   // what its messages count for, nil for none
 	checker *checker // what its messages are checked against, nil for nothing
 
@@ -58,19 +60,35 @@ func (c *client) Info(line []byte) {
 	}
 	c.info = true
 	c.host.fleet.noteInfo(line)
+	if c.host.fleet.initiator != nil && !c.plain {
+		c.secure(line)
+		return
+	}
 	c.introduce()
 }
 
 // introduce says who we are and what we want, and asks whether that is done.
 func (c *client) introduce() {
 	l := c.host.l
-	connect, question := c.host.fleet.connect, c.host.fleet.dialect.question()
+	connect, question := c.connect(), c.host.fleet.dialect.question()
 	tail := l.Tail(len(connect) + len(c.hello) + len(question))
 	tail = append(tail, connect...)
 	tail = append(tail, c.hello...)
 	tail = append(tail, question...)
 	l.Send(&c.conn, l.Span(tail))
 	c.hello = nil
+}
+
+// connect is the client's CONNECT.
+func (c *client) connect() []byte {
+	f := c.host.fleet
+	switch {
+	case c.login != nil:
+		return f.dialect.connect(*c.login)
+	case f.login.Users > 0:
+		return f.dialect.connect(f.login.at(int(f.logins.Add(1) - 1)))
+	}
+	return f.connect
 }
 
 const (
@@ -118,8 +136,13 @@ func (c *client) Overdue() {
 	c.host.fleet.fail(fmt.Errorf("broker did not read for the whole write deadline"))
 }
 
-// Teardown has nothing to give back.
-func (c *client) Teardown() bool { return true }
+// Teardown ends a handshake that goes on.
+func (c *client) Teardown() bool {
+	if x, shaking := c.conn.Layer().(*securing); shaking {
+		x.Abort()
+	}
+	return true
+}
 
 // Closed says so to who may use the record again.
 func (c *client) Closed() { c.follow().closed(c) }

@@ -2,9 +2,11 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -23,6 +25,10 @@ type Contender struct {
 	Tasks     []string `json:"tasks,omitempty"`  // names from Table.Tasks, empty for all it can
 	Beyond    []string `json:"beyond,omitempty"` // tasks it is known not to get through
 	Version   string   `json:"version"`          // what it says of itself
+
+	tls   *tls.Config // how clients encrypt, nil if they do not
+	login Login       // who they are
+	free  Login       // who may do all
 }
 
 // runs reports whether the contender takes part in a task: without lists, in all its
@@ -194,6 +200,14 @@ func (p Plan) once(ctx context.Context, t task, who Contender) (*Result, error) 
 	}
 	if t.how.monitored {
 		who.Command = slices.Concat(who.Command, who.Monitor)
+	}
+	if t.how.setup != nil {
+		dir, err := os.MkdirTemp("", "gnatsd-ev-bench-*")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		t.how.setup.apply(&who, dir)
 	}
 	broker, err := who.Spawn(ctx)
 	if err != nil {

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 )
@@ -23,8 +22,8 @@ type dialect interface {
 	appendPublish(dst []byte, subject, reply string, payload []byte) []byte
 	// feed is Reader.Feed for the dialect's frames.
 	feed(r *Reader, b []byte, h Handler) (n, need int, err error)
-	// greet asks the broker at to who it is.
-	greet(to netip.AddrPort, login Login) (Broker, error)
+	// greet asks the broker who it is.
+	greet(t Target) (Broker, error)
 	// greetings is how many connections may be between connect and answer at a
 	// time: fewer than the listen backlog of the protocol's brokers, so that no SYN is
 	// dropped and repeated a second later.

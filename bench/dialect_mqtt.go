@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"time"
 )
 
@@ -142,15 +141,15 @@ func mqttAnswer(first byte, body []byte, h Handler) error {
 }
 
 // greet connects; MQTT has no word for who the broker is.
-func (d mqttDialect) greet(to netip.AddrPort, login Login) (Broker, error) {
+func (d mqttDialect) greet(t Target) (Broker, error) {
 	broker := Broker{Name: "mqtt", Version: "MQTT 3.1.1"}
-	c, err := net.DialTimeout("tcp", to.String(), answerTime)
+	c, err := net.DialTimeout("tcp", t.Addr.String(), answerTime)
 	if err != nil {
 		return broker, err
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(answerTime)) // cannot fail on a socket that is open
-	if _, err := c.Write(d.connect(login)); err != nil {
+	if _, err := c.Write(d.connect(t.Login)); err != nil {
 		return broker, err
 	}
 	var answer [4]byte

@@ -1,7 +1,5 @@
 package bench
 
-import "net/netip"
-
 // natsDialect is NATS: frame.go reads it.
 type natsDialect struct{}
 
@@ -18,4 +16,4 @@ func (natsDialect) appendPublish(dst []byte, subject, reply string, payload []by
 
 func (natsDialect) feed(r *Reader, b []byte, h Handler) (int, int, error) { return r.Feed(b, h) }
 
-func (natsDialect) greet(to netip.AddrPort, login Login) (Broker, error) { return greet(to, login) }
+func (natsDialect) greet(t Target) (Broker, error) { return greet(t) }

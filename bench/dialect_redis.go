@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -195,15 +194,15 @@ func respBulk(b []byte, at int) (text []byte, next int, ok bool) {
 }
 
 // greet asks for the server's version.
-func (d redisDialect) greet(to netip.AddrPort, login Login) (Broker, error) {
+func (d redisDialect) greet(t Target) (Broker, error) {
 	broker := Broker{Name: "redis"}
-	c, err := net.DialTimeout("tcp", to.String(), answerTime)
+	c, err := net.DialTimeout("tcp", t.Addr.String(), answerTime)
 	if err != nil {
 		return broker, err
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(answerTime)) // cannot fail on a socket that is open
-	if _, err := c.Write(append(d.connect(login), respCommand("INFO", "server")...)); err != nil {
+	if _, err := c.Write(append(d.connect(t.Login), respCommand("INFO", "server")...)); err != nil {
 		return broker, err
 	}
 	text := ""

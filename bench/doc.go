@@ -21,7 +21,9 @@
 //	recorder.go   latencies of deliveries, by loop
 //	follower.go   who is told of a client that comes and goes, or is cut
 //	monitor.go    what a run does, second by second
-//	wire.go       one blocking connection, for latencies
+//	wire.go       one blocking connection, for latencies; socket.go its descriptor
+//	secure.go     TLS of a fleet
+//	setup.go      how brokers are configured that have something to protect
 //	cost.go       what a process has used so far
 //	verify.go     what is lost, doubled, reordered, altered, when asked for
 //	phase.go      one measured stretch of load, from idle to idle

@@ -88,6 +88,8 @@ func (s Scenario) rateHelp() string {
 	switch s.Name {
 	case "quiet":
 		return "PINGs a second"
+	case "handshakes":
+		return "messages a second of the plain client"
 	case "churn":
 		return "cycles a second, due whether the broker keeps up or not; 0 goes as fast as it can"
 	case "soak":

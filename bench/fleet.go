@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gnatsd-ev/internal/transport"
 	"gnatsd-ev/loop"
 )
 
@@ -93,11 +94,15 @@ func (h *host) PollFailed(err error) { h.fleet.fail(err) }
 type fleet struct {
 	to       netip.AddrPort
 	dialect  dialect
-	connect  []byte       // CONNECT of every connection
+	login    Login        // of every connection
+	connect  []byte       // CONNECT of every connection, if they are all the same
+	logins   atomic.Int64 // connections that have logged in as one of several users
 	openRate int          // connections a second that open opens at most, 0 for as fast as it goes
 	bind     []netip.Addr // source addresses, in turn; none is the system's choice
 	group    *loop.Group
 	hosts    []*host
+
+	initiator *transport.Initiator // nil is plain
 
 	mu      sync.Mutex   // leaf; guards info
 	info    []byte       // the first greeting
@@ -137,7 +142,9 @@ func newFleet(to netip.AddrPort, readers int) (*fleet, error) {
 // prepare gives the fleet what the run wants of it, before anything is opened.
 func (f *fleet) prepare(r *run) {
 	f.bind, f.dialect = r.load.Bind, r.dialect()
-	f.connect = f.dialect.connect(r.target.Login)
+	f.login = r.target.Login
+	f.connect = f.dialect.connect(f.login)
+	f.initiator = initiator(r.target.TLS)
 	f.greeting = make(chan struct{}, f.dialect.greetings())
 	r.fleet.Store(f)
 }
@@ -152,6 +159,9 @@ func (f *fleet) reader(i int) *host { return f.hosts[1+i%(len(f.hosts)-1)] }
 func (f *fleet) close() {
 	f.closing.Store(true)
 	f.group.Stop(stopTime)
+	if f.initiator != nil {
+		f.initiator.Wait()
+	}
 }
 
 // fail ends the run with err; the first one counts. Any goroutine.

@@ -62,11 +62,10 @@ func (r *run) distribution(name string, times []time.Duration) {
 
 // wire opens a connection that has said hello.
 func (r *run) wire(hello []byte) (*wire, error) {
-	w, err := dialWire(r.target.Addr)
+	w, err := dialWire(r.target)
 	if err != nil {
 		return nil, err
 	}
-	w.hello = r.target.Login.connectLine()
 	if err := w.connect(hello); err != nil {
 		w.close()
 		return nil, err

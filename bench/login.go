@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 )
 
@@ -11,6 +12,17 @@ type Login struct {
 	User     string
 	Password string
 	Token    string // in place of both
+
+	// Users is how many the connections are, in turn, if it is not 0: the numbers from 0 up go behind User.
+	Users int
+}
+
+// at is the i-th connection's.
+func (g Login) at(i int) Login {
+	if g.Users > 0 {
+		g.User += strconv.Itoa(i % g.Users)
+	}
+	return g
 }
 
 // connectLine is what a connection says after INFO: the usual line with the login in it.

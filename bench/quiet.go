@@ -119,7 +119,14 @@ func (r *run) noise(f *fleet, side string) (traffic, error) {
 // pings sends PINGs at the load's rate and returns their round trips, sorted. A
 // PING that had to wait for the PONG before it counts from when it was due.
 func (r *run) pings(w *wire) ([]time.Duration, error) {
-	every := time.Second / time.Duration(max(1, r.load.Rate))
+	times, err := r.paced(r.load.Rate, w.ping)
+	slices.Sort(times)
+	return times, err
+}
+
+// paced makes round trips at a rate, for the warm-up and the load's duration, and returns the times of the latter.
+func (r *run) paced(rate int, trip func() error) ([]time.Duration, error) {
+	every := time.Second / time.Duration(max(1, rate))
 	var times []time.Duration
 	due := time.Now()
 	warm := due.Add(r.load.Warmup)
@@ -129,13 +136,12 @@ func (r *run) pings(w *wire) ([]time.Duration, error) {
 			time.Sleep(wait)
 			from = time.Now() // our own lateness is not the broker's
 		}
-		if err := w.ping(); err != nil {
+		if err := trip(); err != nil {
 			return nil, err
 		}
 		if due.After(warm) {
 			times = append(times, time.Since(from))
 		}
 	}
-	slices.Sort(times)
 	return times, nil
 }

@@ -16,6 +16,9 @@ const (
 	// CompareTable is the broker beside brokers with other protocols: what all of
 	// them do, and what only some do.
 	CompareTable
+	// SecuredTable is the broker beside nats-server where both have something to protect: TLS, users,
+	// permissions.
+	SecuredTable
 
 	bothTables = FiguresTable | CompareTable
 )
@@ -39,6 +42,8 @@ type how struct {
 	half      bool // at half the rate that the reference carries; see saturate
 	long      bool // only at full durations: it takes its time
 	rounds    int  // not more of them than this; 0 is no bound
+
+	setup *setup // how brokers are configured, nil is as they come
 }
 
 // A row is one metric of a task in the table. Less is better unless the label

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"gnatsd-ev/internal/transport"
 	"gnatsd-ev/loop"
 )
 
@@ -23,7 +24,8 @@ type fakeBroker struct {
 	l     *loop.Loop
 	subs  map[string][]*fakeSub
 	spoil spoiler
-	login string // must stand in each CONNECT
+	login string              // must stand in each CONNECT
+	tls   *transport.Acceptor // nil is plain
 	count uint64
 	late  func() // delivers a message that was held back
 }
@@ -59,11 +61,23 @@ func (p *fakePeer) say(b []byte) {
 	l := p.broker.l
 	l.Send(&p.conn, l.Span(append(l.Tail(len(b)), b...)))
 }
-func (p *fakePeer) Opened()        { p.say([]byte("INFO {\"version\":\"0\",\"go\":\"fake\"} \r\n")) }
-func (p *fakePeer) Ended(error)    {}
-func (p *fakePeer) Tick(int64)     {}
-func (p *fakePeer) Overdue()       {}
-func (p *fakePeer) Teardown() bool { return true }
+func (p *fakePeer) Opened() {
+	if p.broker.tls != nil {
+		p.say([]byte("INFO {\"version\":\"0\",\"go\":\"fake\",\"tls_required\":true} \r\n"))
+		p.secure()
+		return
+	}
+	p.say([]byte("INFO {\"version\":\"0\",\"go\":\"fake\"} \r\n"))
+}
+func (p *fakePeer) Ended(error) {}
+func (p *fakePeer) Tick(int64)  {}
+func (p *fakePeer) Overdue()    {}
+func (p *fakePeer) Teardown() bool {
+	if x, shaking := p.conn.Layer().(*fakeSecuring); shaking {
+		x.Abort()
+	}
+	return true
+}
 func (p *fakePeer) Closed() {
 	for _, subject := range p.subs {
 		p.broker.subs[subject] = slices.DeleteFunc(p.broker.subs[subject], func(s *fakeSub) bool { return s.peer == p })
@@ -204,7 +218,7 @@ func TestEveryScenarioRuns(t *testing.T) {
 		"conn": "bytes_per_conn", "fanout": "cpu_us_per_delivery", "spread": "cpu_us_per_delivery", "fanin": "cpu_us_per_delivery",
 		"pairs": "cpu_us_per_delivery", "broadcast": "last_p50", "reqrep": "two_p50", "subs": "cpu_us_per_match",
 		"queue": "cpu_us_per_delivery", "churn": "cpu_us_per_cycle", "storm": "last_pong",
-		"slow": "others_per_second_after", "soak": "cycles_per_second", "mixed": "", "quiet": "flood_p99",
+		"handshakes": "p99_growth", "rules": "rules_growth", "slow": "others_per_second_after", "soak": "cycles_per_second", "mixed": "", "quiet": "flood_p99",
 	}
 	target := startFake(t, nil)
 	for _, s := range Scenarios {

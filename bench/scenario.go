@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -21,6 +22,8 @@ type Target struct {
 	Profile int            // port of its net/http/pprof, or zero
 	Monitor string         // host:port of its /varz, if it has one as ours: see FetchVarz
 	Login   Login          // of every connection
+	Free    Login          // who has no rules, in the scenario rules
+	TLS     *tls.Config    // of every connection behind INFO; nil is plain
 
 	Protocol string // one of Protocols; "" is nats
 
@@ -108,6 +111,12 @@ var Scenarios = []Scenario{
 	{"quiet", "round trips of a quiet client's PING beside busy ones",
 		Load{Conns: 10000, Size: 128, Rate: 100, Window: 8192, Warmup: time.Second / 2, Duration: 4 * time.Second},
 		[]string{"conns", "size", "rate", "window", "beside", "verify", "warmup", "duration"}, runQuiet},
+	{"handshakes", "messages of a plain client to itself, alone and beside clients that come and go",
+		Load{Conns: 64, Size: 128, Rate: 1000, ConnRate: 200, Readers: 1, Warmup: time.Second / 2, Duration: 4 * time.Second},
+		[]string{"conns", "size", "rate", "conn-rate", "readers", "warmup", "duration"}, runHandshakes},
+	{"rules", "a user with permissions and one without publish in turns",
+		Load{Conns: 100, Size: 128, Window: 4096, Readers: 1, Warmup: time.Second / 2, Duration: 4 * time.Second},
+		[]string{"conns", "size", "window", "readers", "warmup", "duration"}, runRules},
 }
 
 // mixed runs others of the list, so it cannot stand in the list's own value.
@@ -174,7 +183,7 @@ func (s Scenario) Run(target Target, load Load) (*Result, error) {
 	if err := CheckProtocol(target.Protocol, s.Name); err != nil {
 		return nil, err
 	}
-	broker, err := r.dialect().greet(target.Addr, target.Login)
+	broker, err := r.dialect().greet(target)
 	if err != nil {
 		return nil, err
 	}

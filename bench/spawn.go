@@ -32,8 +32,9 @@ type Spawned struct {
 // Spawn starts a broker and waits until it greets a client. In command, split at
 // blanks, {port} becomes a free port on 127.0.0.1 for clients and {profile}
 // one for net/http/pprof, {monitor} one for /varz. It is killed when ctx ends.
-func Spawn(ctx context.Context, protocol, command string) (*Spawned, error) {
-	return Contender{Protocol: protocol, Command: strings.Fields(command)}.Spawn(ctx)
+// Its clients encrypt and log in as like says.
+func Spawn(ctx context.Context, like Target, command string) (*Spawned, error) {
+	return Contender{Protocol: like.Protocol, Command: strings.Fields(command), tls: like.TLS, login: like.Login, free: like.Free}.Spawn(ctx)
 }
 
 // Spawn is the function Spawn for a contender.
@@ -50,7 +51,7 @@ func (c Contender) Spawn(ctx context.Context) (*Spawned, error) {
 		return nil, err
 	}
 	s := &Spawned{exited: make(chan error, 1)}
-	s.Target.Protocol = c.Protocol
+	s.Target.Protocol, s.Target.TLS, s.Target.Login, s.Target.Free = c.Protocol, c.tls, c.login, c.free
 	s.Target.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
 	monitor, err := freePort()
 	if err != nil {
@@ -98,7 +99,7 @@ func (s *Spawned) await() error {
 			return fmt.Errorf("broker ended at once: %w", errors.Join(err, errors.New("it does not serve")))
 		case <-time.After(20 * time.Millisecond):
 		}
-		if _, err := dialects[s.Target.Protocol].greet(s.Target.Addr, Login{}); err == nil {
+		if _, err := dialects[s.Target.Protocol].greet(s.Target); err == nil {
 			return nil
 		}
 	}

@@ -1,6 +1,9 @@
 package bench
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	figureWarmup   = 300 * time.Millisecond
@@ -19,7 +22,10 @@ const (
 const matchConns = 100
 
 // tasks are the rows of the tables, in their order.
-var tasks = []task{
+var tasks = slices.Concat(brokerTasks, securedTasks)
+
+// brokerTasks are those of brokers as they come.
+var brokerTasks = []task{
 	{"idle", "conn", Load{Conns: 15_000, Settle: figureSettle}, bothTables, how{}, []row{
 		{"idle-memory", "resident memory per idle connection, 15,000", "bytes_per_conn", "ours<=1024"},
 		{"idle-connect", "accept, greet, CONNECT, SUB, PING", "cpu_us_per_conn", "ours/nats<=0.2"},

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,18 +25,21 @@ type wire struct {
 	pongs  int
 	info   []byte // the last INFO
 	failed error
+
+	tls     *tls.Config // nil is plain
+	secured *tls.Conn   // once it is through its handshake
 }
 
 // wireBuffer holds the longest control line.
 const wireBuffer = 2 * controlLineMax
 
 // dialWire connects, without a word of NATS.
-func dialWire(to netip.AddrPort) (*wire, error) {
-	fd, err := loop.Dial(to, netip.Addr{})
+func dialWire(t Target) (*wire, error) {
+	fd, err := loop.Dial(t.Addr, netip.Addr{})
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{fd: fd, buf: make([]byte, wireBuffer)}
+	w := &wire{fd: fd, hello: t.Login.at(0).connectLine(), buf: make([]byte, wireBuffer), tls: t.TLS}
 	limit := unix.NsecToTimeval(int64(answerTime))
 	err = errors.Join(
 		unix.SetNonblock(fd, false),
@@ -43,7 +47,7 @@ func dialWire(to netip.AddrPort) (*wire, error) {
 	)
 	if err != nil {
 		w.close()
-		return nil, fmt.Errorf("prepare socket to %s: %w", to, err)
+		return nil, fmt.Errorf("prepare socket to %s: %w", t.Addr, err)
 	}
 	return w, nil
 }
@@ -62,6 +66,9 @@ func (w *wire) connect(hello []byte) error {
 		if err := w.receive(); err != nil {
 			return err
 		}
+	}
+	if err := w.secure(); err != nil {
+		return err
 	}
 	if err := w.write(slices.Concat(w.hello, hello)); err != nil {
 		return err
@@ -95,16 +102,9 @@ func (w *wire) await(n uint64) error {
 
 // receive reads once.
 func (w *wire) receive() error {
-	n, err := unix.Read(w.fd, w.buf[w.kept:])
-	switch {
-	case err == unix.EINTR:
-		return nil
-	case err == unix.EAGAIN:
-		return fmt.Errorf("broker was silent for %v", answerTime)
-	case err != nil:
-		return fmt.Errorf("read from broker: %w", err)
-	case n == 0:
-		return errors.New("broker closed the connection")
+	n, err := w.read(w.buf[w.kept:])
+	if err != nil {
+		return err
 	}
 	have := w.kept + n
 	used, _, err := w.reader.Feed(w.buf[:have], w)
@@ -117,17 +117,20 @@ func (w *wire) receive() error {
 
 // write writes all of b.
 func (w *wire) write(b []byte) error {
-	for len(b) > 0 {
-		n, err := unix.Write(w.fd, b)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("write to broker: %w", err)
-		}
-		b = b[n:]
+	if w.secured != nil {
+		_, err := w.secured.Write(b)
+		return err
 	}
-	return nil
+	_, err := socket(w.fd).Write(b)
+	return err
+}
+
+// read reads once.
+func (w *wire) read(b []byte) (int, error) {
+	if w.secured != nil {
+		return w.secured.Read(b)
+	}
+	return socket(w.fd).Read(b)
 }
 
 // Info keeps the greeting.
@@ -157,15 +160,14 @@ func (b Broker) String() string {
 	return strings.TrimSpace(strings.Join([]string{b.Version, b.Commit, b.Go}, " "))
 }
 
-// greet asks the broker at to who it is.
-func greet(to netip.AddrPort, login Login) (Broker, error) {
+// greet asks the broker who it is.
+func greet(t Target) (Broker, error) {
 	var b Broker
-	w, err := dialWire(to)
+	w, err := dialWire(t)
 	if err != nil {
 		return b, err
 	}
 	defer w.close()
-	w.hello = login.connectLine()
 	if err := w.connect(nil); err != nil {
 		return b, err
 	}

@@ -102,6 +102,7 @@ func (l *Loop) closeDoomed() {
 	for i, c := range l.doomed {
 		l.doomed[i] = nil
 		l.dropOutput(c)
+		l.Charge(c, 0)
 		c.via = nil
 		l.dropInput(c)
 		l.unschedule(c)

@@ -47,9 +47,10 @@ var errAnswers = errors.New("answers of the layer are not read")
 // layered is what a connection has whose bytes go through a layer.
 type layered struct {
 	layer   Layer
-	sealing bool // output goes through it as well
-	more    bool // the layer may hold input the owner has not been given
-	parted  bool // Farewell has been called
+	sealing bool   // output goes through it as well
+	more    bool   // the layer may hold input the owner has not been given
+	charge  *input // what it costs before it has said who it is, nil for nothing; see Charge
+	parted  bool   // Farewell has been called
 
 	// raw is how many pending bytes, the first ones, were sent before the layer took output.
 	raw int

@@ -82,6 +82,15 @@ func (l *Loop) rescue(c *Conn, was int) {
 	l.group.config.Panicked(l, c.peer, p)
 }
 
+// Broke ends a connection because what its owner did for it alone beside the loop has panicked. Home loop only.
+func (l *Loop) Broke(c *Conn, p Panic) {
+	l.group.panics.Add(1)
+	l.Close(c)
+	if l.group.config.Panicked != nil {
+		l.group.config.Panicked(l, c.peer, p)
+	}
+}
+
 // lastResort is deferred by the loop's main function.
 func (l *Loop) lastResort() {
 	if l.group.config.Broken == nil || l.told {

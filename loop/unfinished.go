@@ -109,18 +109,20 @@ func (l *Loop) reclaimInput() progress {
 	if in == nil { // it was finished since it was told
 		return nothing
 	}
-	l.dropUnfinished(in.conn)
+	l.dropUnfinished(in)
 	return done
 }
 
 // dropUnfinished ends a connection for what it does not finish, and gives that back at once.
-func (l *Loop) dropUnfinished(c *Conn) {
+func (l *Loop) dropUnfinished(in *input) {
+	c, n := in.conn, in.counted
 	invariant.Reached("closed for the budget", c.peer)
 	if d, ok := c.peer.(Debtor); ok && c.state == stateOpen {
-		l.own(c, func() { d.Reclaimed(UnfinishedInput, c.in.counted) })
+		l.own(c, func() { d.Reclaimed(UnfinishedInput, n) })
 	}
 	l.Close(c)
 	l.dropInput(c)
+	l.Charge(c, 0)
 }
 
 // clearGuarded drops what guarded connections have not finished for too long, while they hold more than
@@ -133,7 +135,7 @@ func (l *Loop) clearGuarded() {
 		if in == nil || guarded <= b.Guarded || guarded <= 2*b.Guarded && l.now-in.since < guardGrace {
 			break
 		}
-		l.dropUnfinished(in.conn)
+		l.dropUnfinished(in)
 		l.tell()
 	}
 	l.measure()

@@ -31,6 +31,8 @@ var presets = map[string]preset{
 		"ours/nats,ours/redis,ours/mosquitto,ours/floor,floor/nats,ours/one,no-uring/floor", 3, 0.35},
 	"figures": {"figures", "our broker and nats-server side by side, in everything both do", bench.FiguresTable,
 		"ours,nats", texts{"ours-1=--loops 1"}, "ours/nats,ours-1/nats", 5, 1},
+	"secured": {"secured", "our broker and nats-server side by side with TLS, users and permissions", bench.SecuredTable,
+		"ours,nats", nil, "ours/nats", 3, 1},
 }
 
 const compareHelp = `usage: gnatsd-ev-bench %[1]s [flags]

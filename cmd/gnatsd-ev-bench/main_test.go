@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -143,19 +144,24 @@ func TestURLsAndLogins(t *testing.T) {
 		"nats://a:b@127.0.0.1:1,nats://c@other": "127.0.0.1:1 {a b }",
 		"token@127.0.0.1:1":                     "127.0.0.1:1 {  token}",
 		"nats://[::1]":                          "[::1]:4222 {  }",
+		"tls://a:b@localhost:1":                 "127.0.0.1:1 {a b } tls to localhost",
 	} {
-		addr, login, err := resolve(t.Context(), server)
-		if got := addr.String() + " {" + login.User + " " + login.Password + " " + login.Token + "}"; err != nil || got != want {
+		p, err := resolve(t.Context(), server)
+		got := fmt.Sprintf("%s {%s %s %s}", p.addr, p.login.User, p.login.Password, p.login.Token)
+		if p.encrypted {
+			got += " tls to " + p.host
+		}
+		if err != nil || got != want {
 			t.Errorf("%s is %s, %v; want %s", server, got, err, want)
 		}
 	}
 	t.Setenv("NATS_USER", "eve")
 	t.Setenv("NATS_PASSWORD", "pw")
-	if _, login, _ := resolve(t.Context(), "127.0.0.1"); login != (bench.Login{User: "eve", Password: "pw"}) {
-		t.Errorf("login of the environment is %+v", login)
+	if p, _ := resolve(t.Context(), "127.0.0.1"); p.login != (bench.Login{User: "eve", Password: "pw"}) {
+		t.Errorf("login of the environment is %+v", p.login)
 	}
-	if _, _, err := resolve(t.Context(), "tls://u:hidden@127.0.0.1"); err == nil || strings.Contains(err.Error(), "hidden") {
-		t.Errorf("tls is answered with %v", err)
+	if _, err := resolve(t.Context(), "wss://u:hidden@127.0.0.1"); err == nil || strings.Contains(err.Error(), "hidden") {
+		t.Errorf("wss is answered with %v", err)
 	}
 }
 
@@ -164,7 +170,7 @@ func TestMistakesOfTheCaller(t *testing.T) {
 		"nothing", "fanout extra", "fanout --conns 0", "fanout --size 2m", "fanout --size 1:0", "fanout --rate -1", "fanout --out a.txt",
 		"slow --share 100", "slow --conns 1", "soak --rate 0", "reqrep --rate 5 --clients 1", "conn --bind 127.0.0.9-2", "mixed --file /nowhere/at/all",
 		"fanout --url http://127.0.0.1", "slope", "slope --spawn x --at 5", "slope --spawn x --at 5,six", "slope --spawn x --at 5,5,5", "slope --spawn x --at 0,1,2",
-		"slope --spawn x --to 0", "slope --spawn x --out a.csv",
+		"fanout --tlscert a.pem", "fanout --tlscacert /nowhere/at/all", "fanout --users -1", "fanout --free a:b", "slope --spawn x --to 0", "slope --spawn x --out a.csv",
 	} {
 		if code, _, errs := call(t, command); code != exitUsage || errs == "" {
 			t.Errorf("%s: exit status %d, %q; want %d", command, code, errs, exitUsage)

@@ -28,6 +28,7 @@ type invocation struct {
 	silent   bool
 	protocol string
 	files    []string
+	proof    proof
 }
 
 // parse reads the flags of a scenario.
@@ -43,8 +44,9 @@ func parse(s bench.Scenario, args []string, errs io.Writer) (*invocation, error)
 		}
 	}
 	v.load = bench.LoadFlags(fs, s)
+	v.proof.flags(fs, s)
 	fs.StringVar(&v.server, "url", cmp.Or(os.Getenv("NATS_URL"), "nats://127.0.0.1:4222"),
-		"the broker, `nats://user:password@host:port` or token@; NATS_URL is the default, with NATS_USER and NATS_PASSWORD; of a comma list the first counts")
+		"the broker, `nats://user:password@host:port` or token@, tls:// to encrypt; NATS_URL is the default, with NATS_USER and NATS_PASSWORD; of a comma list the first counts")
 	fs.StringVar(&v.protocol, "protocol", "nats", "what the broker speaks: "+strings.Join(bench.Protocols, ", ")+"; only nats has all scenarios")
 	fs.IntVar(&v.pid, "pid", 0, "the broker's process `id`, to read its cost")
 	fs.IntVar(&v.profile, "profile", 0, "`port` of the broker's net/http/pprof, to count heap objects")
@@ -58,7 +60,7 @@ func parse(s bench.Scenario, args []string, errs io.Writer) (*invocation, error)
 	if fs.NArg() > 0 {
 		return nil, usageError{fmt.Errorf("unexpected argument %q", fs.Arg(0))}
 	}
-	if err := errors.Join(v.load.Check(s), bench.CheckProtocol(v.protocol, s.Name)); err != nil {
+	if err := errors.Join(v.load.Check(s), bench.CheckProtocol(v.protocol, s.Name), v.proof.check()); err != nil {
 		return nil, usageError{err}
 	}
 	return v, nil
@@ -71,15 +73,22 @@ func runScenario(ctx context.Context, s bench.Scenario, args []string, out, errs
 		return err
 	}
 	target := bench.Target{Process: bench.Process(v.pid), Profile: v.profile, Protocol: v.protocol}
+	at, err := resolve(ctx, v.server)
+	if err != nil {
+		return usageError{err}
+	}
+	target.Addr, target.Login = at.addr, at.login
+	v.proof.on = v.proof.on || at.encrypted
+	if err := v.proof.apply(&target, at.host); err != nil {
+		return usageError{err}
+	}
 	if v.spawn != "" {
-		broker, err := bench.Spawn(ctx, v.protocol, v.spawn)
+		broker, err := bench.Spawn(ctx, target, v.spawn)
 		if err != nil {
 			return err
 		}
 		defer broker.Stop()
 		target = broker.Target
-	} else if target.Addr, target.Login, err = resolve(ctx, v.server); err != nil {
-		return usageError{err}
 	}
 	p := newProgress(errs)
 	if !v.silent {
@@ -136,32 +145,41 @@ func usageOf(err error) error {
 	return usageError{err}
 }
 
-// resolve returns the address and the login behind a nats:// URL or a plain host:port.
-func resolve(ctx context.Context, server string) (netip.AddrPort, bench.Login, error) {
+// A place is what a URL says of a broker.
+type place struct {
+	addr      netip.AddrPort
+	host      string // as it was named
+	login     bench.Login
+	encrypted bool
+}
+
+// resolve reads a nats:// or tls:// URL or a plain host:port.
+func resolve(ctx context.Context, server string) (place, error) {
 	first, _, _ := strings.Cut(server, ",")
 	if !strings.Contains(first, "://") {
 		first = "nats://" + first
 	}
-	login := bench.Login{User: os.Getenv("NATS_USER"), Password: os.Getenv("NATS_PASSWORD")}
+	p := place{login: bench.Login{User: os.Getenv("NATS_USER"), Password: os.Getenv("NATS_PASSWORD")}}
 	u, err := url.Parse(first)
 	if err != nil {
-		return netip.AddrPort{}, login, errors.New("that is no URL of a broker") // why not would show its password
+		return p, errors.New("that is no URL of a broker") // why not would show its password
 	}
-	if u.Scheme != "nats" {
-		return netip.AddrPort{}, login, fmt.Errorf("%s: only nats:// is spoken here", u.Redacted())
+	if u.Scheme != "nats" && u.Scheme != "tls" {
+		return p, fmt.Errorf("%s: only nats:// and tls:// are spoken here", u.Redacted())
 	}
+	p.host, p.encrypted = u.Hostname(), u.Scheme == "tls"
 	if u.User != nil {
-		login = bench.Login{User: u.User.Username()}
-		login.Password, _ = u.User.Password()
+		p.login = bench.Login{User: u.User.Username()}
+		p.login.Password, _ = u.User.Password()
 	}
-	if login.User != "" && login.Password == "" {
-		login = bench.Login{Token: login.User}
+	if p.login.User != "" && p.login.Password == "" {
+		p.login = bench.Login{Token: p.login.User}
 	}
-	hostport := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "4222"))
-	addr, err := net.ResolveTCPAddr("tcp", hostport)
+	addr, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "4222")))
 	if err != nil {
-		return netip.AddrPort{}, login, err
+		return p, err
 	}
 	ap := addr.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), login, ctx.Err()
+	p.addr = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	return p, ctx.Err()
 }

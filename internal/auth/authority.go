@@ -54,6 +54,7 @@ type Authority struct {
 	anonymous *User            // who clients without proof are; nil: nobody
 	nameless  bool             // anonymous is nobody in particular, in the global account
 	filters   bool             // somebody is denied what it may subscribe to
+	mapped    *mapping         // by certificates, nil where they name nobody
 
 	// Who does not exist is compared with these, so that it takes as long.
 	nobody    *User

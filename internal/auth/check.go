@@ -2,6 +2,7 @@ package auth
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"strings"
 
@@ -15,6 +16,7 @@ type Claim struct {
 	NKey, Signature       string // the signature is of Nonce
 	Nonce                 string
 	Via                   ConnectionType
+	Certificate           *x509.Certificate // the client's, where certificates name users; see Authority.Maps
 }
 
 // ClaimOf reads a claim out of CONNECT. The nonce is not in there.
@@ -51,6 +53,7 @@ type Check struct {
 	costMax int
 
 	how   comparison
+	by    string // what of its certificate names the user
 	given string
 	claim Claim
 }
@@ -69,16 +72,18 @@ const (
 func (c *Check) Slow() bool { return c.how != decided }
 
 // Identify finds out whom a claim is about, and what has to be compared. The order is nats-server's: an
-// nkey, a name among the users, the token, the only user. It is fast; if the check is not slow, Passes is as well.
+// nkey, a certificate, a name among the users, the token, the only user. It is fast; if the check is not slow, Passes is as well.
 func (a *Authority) Identify(c Claim) Check {
 	if !a.Signed() {
 		c.NKey = "" // nobody asked for one
 	}
 	switch {
-	case a.anonymous != nil && c.Empty():
+	case a.anonymous != nil && c.Empty() && (!a.Maps() || a.anonymous.key != nil):
 		return a.stayNameless(c)
 	case c.NKey != "":
 		return a.checkKey(c)
+	case a.Maps():
+		return a.checkCertificate(c)
 	}
 	if len(a.users) > 0 && c.User != "" {
 		u := a.users[c.User]

@@ -142,7 +142,7 @@ func (b *Broker) info(id Identity) proto.Info {
 	return proto.Info{
 		ServerID: id.ID, ServerName: id.Name, Version: proto.VersionLevel, Proto: proto.ProtoLevel,
 		GitCommit: id.GitCommit, GoVersion: runtime.Version(), Host: host, Port: port, Headers: true,
-		TLSRequired: b.options.TLS.On(), TLSVerify: b.options.TLS.Verify,
+		TLSRequired: b.options.TLS.Required(), TLSVerify: b.options.TLS.Verify, TLSAvailable: b.options.TLS.On() && !b.options.TLS.Required(),
 		MaxPayload: b.options.MaxPayload, GnatsdEv: id.Version,
 	}
 }
@@ -191,6 +191,7 @@ func (b *Broker) Shutdown(deadline time.Duration) {
 	if b.terms.tls != nil {
 		b.terms.tls.Wait()
 	}
+	b.terms.throttle.stop()
 	if b.unwatch != nil {
 		b.unwatch()
 	}

@@ -74,6 +74,11 @@ func (s *Session) Reclaimed(what loop.Claim, bytes int) {
 		return
 	}
 	sh.counts[countUnfinished]++
+	if s.has(handshaking) {
+		sh.log.Limited(errorLevel, "unfinished", "%s - TLS handshake error: it is not over, and the total of all such is over its share of max_pending_total, %d", s, total)
+		s.end(proto.TLSHandshakeError)
+		return
+	}
 	sh.log.Limited(errorLevel, "unfinished", "%s - %s: %d bytes of input are no whole operation, and the total of all is over its share of max_pending_total, %d", s, proto.ErrUnfinished.Text, bytes, total)
 	s.endWith(proto.ErrUnfinished, proto.Kicked)
 }

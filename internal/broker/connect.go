@@ -28,7 +28,9 @@ func (s *Session) connect(op *parser.Op) {
 		s.dropAll()
 		sh.loop.Leave()
 	}
-	s.prove(auth.ClaimOf(c, auth.Standard), sequel(c))
+	claim := auth.ClaimOf(c, auth.Standard)
+	claim.Certificate = s.certificate()
+	s.prove(claim, sequel(c))
 }
 
 // sequel is what comes of a CONNECT once it is known who sent it.
@@ -135,8 +137,11 @@ func (s *Session) Tick(now int64) {
 	sh := s.shard
 	invariant.Reached("tick", s)
 	switch {
+	case s.has(undecided):
+		s.undecidedTooLong()
+		return
 	case s.has(handshaking):
-		s.handshakeTimedOut()
+		s.handshakeTick()
 		return
 	case s.has(unproven):
 		s.tooLate()

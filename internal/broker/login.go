@@ -46,21 +46,19 @@ type helpers interface {
 	Stop()
 }
 
-// challenge prepares the session for what it has to prove and returns the nonce its greeting shows.
-func (s *Session) challenge() string {
+// challenge prepares the session for what it has to prove; its greeting shows the nonce.
+func (s *Session) challenge() {
 	a := s.shard.terms.authority
 	if !a.Required() {
-		return ""
+		return
 	}
 	s.set(unproven, true)
 	if !a.Signed() {
-		return ""
+		return
 	}
 	var raw [proto.NonceBytes]byte
 	rand.Read(raw[:])
-	g := &login{nonce: base64.RawURLEncoding.EncodeToString(raw[:])}
-	s.keep(g, nil)
-	return g.nonce
+	s.keep(&login{nonce: base64.RawURLEncoding.EncodeToString(raw[:])}, nil)
 }
 
 // opensWith reports whether what begins with b may be handled: it is a CONNECT, or the session may
@@ -91,6 +89,9 @@ func (s *Session) prove(claim auth.Claim, then func(*Session)) {
 	}
 	claim.Nonce = nonce
 	check := a.Identify(claim)
+	if user, by := check.Certified(); by != "" {
+		s.tellCertified(user, by, claim.User)
+	}
 	claims := claim.Naming()
 	if !check.Slow() {
 		s.judged(check.Passes(), claims, then)

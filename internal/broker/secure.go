@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gnatsd-ev/internal/invariant"
@@ -29,7 +30,11 @@ type securing struct {
 	home *loop.Loop
 	name loop.Handle
 
-	session *Session // home loop only
+	// Home loop only.
+	session  *Session
+	deadline int64  // when the handshake must be over
+	begun    bool   // the first bytes have come
+	held     []byte // they wait for their turn
 }
 
 // secure begins the handshake of a new session.
@@ -41,7 +46,8 @@ func (s *Session) secure() {
 	s.set(handshaking, true)
 	sh.loop.Interpose(&s.conn, x)
 	sh.loop.Guard(&s.conn)
-	sh.loop.WakeAt(&s.conn, sh.loop.Now()+int64(sh.terms.options.TLS.Timeout))
+	x.deadline = sh.loop.Now() + int64(sh.terms.options.TLS.Timeout)
+	sh.loop.WakeAt(&s.conn, x.deadline)
 	sh.log.Debugf("%s - Starting TLS client connection handshake", s)
 }
 
@@ -50,6 +56,13 @@ func (s *Session) securing() *securing { return s.conn.Layer().(*securing) }
 
 // Open hands on what the handshake waits for. Nothing more is read until it asks.
 func (x *securing) Open(dst, in []byte) (int, bool, error) {
+	if !x.begun && len(in) > 0 {
+		x.begun = true
+		x.home.Charge(&x.session.conn, handshakeCost)
+		if !x.takesTurn(in) {
+			return 0, false, nil
+		}
+	}
 	n, more, err := x.TLS.Open(dst, in)
 	if x.Away() {
 		x.home.Park(&x.session.conn, 0)
@@ -79,7 +92,13 @@ func (s *Session) shaken(x *securing) {
 	if said := x.Answer(nil); len(said) > 0 {
 		s.send(append(sh.loop.Tail(len(said)), said...))
 	}
+	if over {
+		sh.loop.Charge(&s.conn, 0)
+	}
+	p, panicked := errors.AsType[*transport.Panic](err)
 	switch {
+	case panicked:
+		sh.loop.Broke(&s.conn, loop.Panic{Value: p.Value, Stack: p.Stack[:min(len(p.Stack), handshakeErrorMax)]})
 	case err != nil:
 		s.handshakeFailed(err)
 	case over:
@@ -94,12 +113,68 @@ func (s *Session) shaken(x *securing) {
 func (s *Session) secured(t *transport.TLS) {
 	s.set(handshaking, false)
 	s.shard.loop.SealOutput(&s.conn, t)
+	if !s.pinned(t) {
+		s.handshakeFailed(errNotPinned)
+		return
+	}
+	if s.has(ungreeted) {
+		s.greet(s.shard.greetings().behind)
+	}
 	s.awaitConnect()
 	if log := s.shard.log; log.DebugOn() {
 		state := t.State()
 		log.Debugf("%s - TLS handshake complete", s)
 		log.Debugf("%s - TLS version %s, cipher suite %s", s, strings.TrimPrefix(tls.VersionName(state.Version), "TLS "), tls.CipherSuiteName(state.CipherSuite))
 	}
+}
+
+// certificate is the client's, where certificates name users. Who speaks in the clear has none.
+func (s *Session) certificate() *x509.Certificate {
+	if !s.shard.terms.authority.Maps() {
+		return nil
+	}
+	t, secured := s.conn.Layer().(*transport.TLS)
+	if !secured {
+		return nil
+	}
+	return t.PeerCertificate()
+}
+
+// tellCertified tells by what a certificate names the session's user, as nats-server does.
+func (s *Session) tellCertified(user, by, claimed string) {
+	log := s.shard.log
+	log.Debugf("%s - Using %s found in cert for auth [%s]", s, by, logging.Quote(nil, []byte(user)))
+	if claimed != "" {
+		log.Limited(logging.Warn, "mapped", "%s - User %s found in connect proto, but user required from cert", s, logging.Quote(nil, []byte(claimed)))
+	}
+}
+
+// pinned reports whether the client has one of the keys that clients must have, if any are named.
+func (s *Session) pinned(t *transport.TLS) bool {
+	pins := s.shard.terms.options.TLS.Pinned
+	if len(pins) == 0 {
+		return true
+	}
+	cert := t.PeerCertificate()
+	if cert == nil {
+		s.shard.log.Debugf("%s - Failed pinned cert test as client did not provide a certificate", s)
+		return false
+	}
+	id := fmt.Sprintf("%x", sha256.Sum256(cert.RawSubjectPublicKeyInfo))
+	if !slices.Contains(pins, id) {
+		s.shard.log.Debugf("%s - Failed pinned cert test for key id: %s", s, id)
+		return false
+	}
+	return true
+}
+
+// handshakeTick goes on with a handshake whose turn has come, or ends one that takes too long.
+func (s *Session) handshakeTick() {
+	if x := s.securing(); x.held != nil {
+		x.turnCame()
+		return
+	}
+	s.handshakeTimedOut()
 }
 
 // handshakeFailed ends a session whose peer does not speak TLS as we do.
@@ -144,7 +219,12 @@ func (s *Session) handshakeEnded(err error) {
 var (
 	errHandshakeTimeout = errors.New("read: i/o timeout")
 	errPeerLeft         = errors.New("EOF")
+	errNotPinned        = errors.New("certificate not pinned")
 )
+
+// handshakeCost is what a handshake takes that has begun and waits for its peer, in heap and stack, about; see
+// BenchmarkIdleUnderTLS.
+const handshakeCost = 28 << 10
 
 // handshakeErrorMax bounds what a log line shows of a failed handshake: names in certificates may be of any length.
 const handshakeErrorMax = 4 << 10

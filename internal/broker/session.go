@@ -83,6 +83,8 @@ const (
 	unproven      // has to prove who it is, and nothing is applied before
 	checking      // a helper compares what it has proved; its input waits
 	entered       // counted among its account's
+	undecided     // its first byte says whether it speaks TLS
+	ungreeted     // INFO goes behind its TLS handshake
 )
 
 func (s *Session) has(t traits) bool { return s.traits&t != 0 }
@@ -105,6 +107,9 @@ type clientInfo struct {
 func (s *Session) Receive(b []byte) (int, int) {
 	sh := s.shard
 	sh.loop.AssertOn()
+	if s.has(undecided) && s.decides(b) {
+		return len(b), 0
+	}
 	if s.has(unproven) && !s.opensWith(b) {
 		return s.waits(b, 0)
 	}
@@ -177,8 +182,11 @@ func (s *Session) Opened() {
 	sh := s.shard
 	s.lastIn = sh.loop.Now()
 	invariant.Reached("open", s)
-	nonce := s.challenge()
-	s.send(sh.greetings().hello.AppendNonce(sh.loop.Tail(sh.terms.greetingMax), s.id, sh.clientIP(s.remote), nonce))
+	s.challenge()
+	s.set(ungreeted, sh.terms.handshakeFirst())
+	if !s.has(ungreeted) {
+		s.greet(sh.greetings().hello)
+	}
 	if sh.log.DebugOn() {
 		sh.log.Debugf("%s - Client connection created", s)
 	}
@@ -188,11 +196,7 @@ func (s *Session) Opened() {
 		return
 	}
 	s.set(counted, true)
-	if sh.terms.tls != nil {
-		s.secure()
-		return
-	}
-	s.awaitConnect()
+	s.begin()
 }
 
 // awaitConnect bounds what the session may cost before it has sent CONNECT. Where it has to prove who it

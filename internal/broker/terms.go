@@ -16,6 +16,7 @@ type terms struct {
 	options   *config.Options
 	authority *auth.Authority
 	tls       *transport.Acceptor // nil when clients speak in the clear
+	throttle  *throttle           // of handshakes, nil when there is no limit
 	certEnds  time.Time           // when the server's certificate is not valid any more; zero without TLS
 	greeting  *greetings
 	farewell  *greetings // say that this server is a lame duck
@@ -43,13 +44,20 @@ func newTerms(o *config.Options, gate transport.Gate, before *terms, loops int) 
 	if !o.TLS.On() {
 		return t, nil
 	}
+	if o.TLS.Map {
+		t.authority.MapCertificates()
+	}
 	c, err := o.TLS.Load()
 	if err != nil {
 		return nil, err
 	}
+	t.throttle = newThrottle(o.TLS.RateLimit)
 	t.tls, t.certEnds = transport.NewAcceptor(c, gate), c.Certificates[0].Leaf.NotAfter
 	return t, nil
 }
+
+// handshakeFirst reports whether INFO waits for the TLS handshake.
+func (t *terms) handshakeFirst() bool { return t.tls != nil && t.options.TLS.First }
 
 // greet says how clients are greeted from now on.
 func (t *terms) greet(info proto.Info) {
@@ -65,12 +73,16 @@ func (t *terms) greet(info proto.Info) {
 
 // greetings are INFO for who has just connected and for who has come in: only the former is not told to prove
 // anything where it may stay nameless, as nats-server has it.
-type greetings struct{ hello, welcome *proto.Greeting }
+// Behind a handshake that comes first INFO says that it is required, even where others may do without.
+type greetings struct{ hello, welcome, behind *proto.Greeting }
 
 func newGreetings(info proto.Info, a *auth.Authority) *greetings {
 	var g greetings
 	info.AuthRequired = a.Announced()
 	g.hello = proto.NewGreeting(info)
+	secured := info
+	secured.TLSRequired = true
+	g.behind = proto.NewGreeting(secured)
 	info.AuthRequired = a.Required()
 	g.welcome = proto.NewGreeting(info)
 	return &g

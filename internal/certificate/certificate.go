@@ -1,5 +1,5 @@
-// Package certificate makes certificates for tests: an authority, and what it signs. Nothing the program
-// runs imports it.
+// Package certificate makes certificates for tests and for the load tool's comparisons: an authority, and what it
+// signs. Nothing the broker runs imports it.
 package certificate
 
 import (
@@ -32,8 +32,15 @@ func NewAuthority(name string) *Authority {
 }
 
 // Issue makes a certificate for both ends of a connection, good for an hour, for that name and for 127.0.0.1.
-func (a *Authority) Issue(name string) tls.Certificate {
-	cert, key := sign(template(name), a)
+func (a *Authority) Issue(name string) tls.Certificate { return a.IssueAs(name, nil) }
+
+// IssueAs is Issue for a certificate that change makes another of first, unless it is nil.
+func (a *Authority) IssueAs(name string, change func(*x509.Certificate)) tls.Certificate {
+	c := template(name)
+	if change != nil {
+		change(c)
+	}
+	cert, key := sign(c, a)
 	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}
 }
 
@@ -50,8 +57,11 @@ type Files struct {
 }
 
 // Write issues a certificate and writes it into a directory, with its key and the authority's certificate.
-func (a *Authority) Write(dir, name string) Files {
-	c := a.Issue(name)
+func (a *Authority) Write(dir, name string) Files { return a.WriteAs(dir, name, nil) }
+
+// WriteAs is Write for what IssueAs makes.
+func (a *Authority) WriteAs(dir, name string, change func(*x509.Certificate)) Files {
+	c := a.IssueAs(name, change)
 	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
 	must(err)
 	f := Files{filepath.Join(dir, "ca.pem"), filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key")}

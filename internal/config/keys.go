@@ -55,6 +55,8 @@ var keys = []key{
 	{"ping_interval", "ping_interval", wantDuration, nil, func(o *Options) any { return o.PingInterval }},
 	{"ping_max", "ping_max", wantNumber, nil, func(o *Options) any { return o.PingMax }},
 
+	{"allow_non_tls", "", wantTruth, truth(func(t *TLS) *bool { return &t.AllowNonTLS }), func(o *Options) any { return o.TLS.AllowNonTLS }},
+
 	{"lame_duck_duration", "lame_duck_duration", wantDuration, nil, func(o *Options) any { return o.LameDuckDuration }},
 	{"lame_duck_grace_period", "lame_duck_grace_period", wantDuration, nil, func(o *Options) any { return o.LameDuckGracePeriod }},
 

@@ -120,7 +120,7 @@ func TestTablesOfKeys(t *testing.T) {
 				t.Errorf("%s: there is no flag %s", k.names, name)
 			}
 		}
-		if k.setter() == nil {
+		if k.setter() == nil && k.names != "certs certificates" { // pairs in a list
 			t.Errorf("%s cannot be set", k.names)
 		}
 	}

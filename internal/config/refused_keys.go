@@ -20,7 +20,6 @@ const (
 
 // refusedKeys are all of them.
 var refusedKeys = []refusedKey{
-	{"allow_non_tls", "clients with TLS and without at the same time are not supported yet", "leave it out, or run a second broker for those without"},
 	{"ocsp ocsp_cache", "OCSP is not supported yet", "leave it out; clients must not insist on an answer of OCSP"},
 	{"https https_port", "TLS is not supported for monitoring yet, and what is monitored must not go in the clear", "use http behind a TLS proxy"},
 	{"mappings maps", "subject mappings are not supported yet", "leave it out, or map on a nats-server hub"},
@@ -97,9 +96,8 @@ func asksNothing(e entry) bool {
 
 // nothing are the options with values that leave everything as it is without them.
 var nothing = map[string]func(any) bool{
-	"allow_non_tls": isFalse, "ocsp": isFalse, "ocsp_cache": isFalse, "verify_and_map": isFalse, "verify_cert_and_check_known_urls": isFalse, "ocsp_peer": isFalse,
-	"handshake_first": isFalse, "first": isFalse, "immediate": isFalse, "connection_rate_limit": isZero, "cert_match_skip_invalid": isFalse,
-	"allow_insecure_cipher_suites": isFalse, "insecure": isFalse, "proxy_protocol": isFalse, "proxy_required": isFalse,
+	"ocsp": isFalse, "ocsp_cache": isFalse, "verify_cert_and_check_known_urls": isFalse, "ocsp_peer": isFalse,
+	"cert_match_skip_invalid": isFalse, "insecure": isFalse, "proxy_protocol": isFalse, "proxy_required": isFalse,
 	"trace_headers": isFalse, "no_header_support": isFalse, "no_fast_producer_stall": isFalse,
 	"https_port": isZero, "log_size_limit": isZero, "logfile_size_limit": isZero, "log_max_num": isZero, "logfile_max_num": isZero,
 	"remote_syslog":  oneOf(""),

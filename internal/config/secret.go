@@ -73,18 +73,34 @@ func (f *source) spans(hidden []string) []span {
 			all = append(all, span{m[2], m[3]})
 		}
 	}
-	for _, value := range hidden {
-		for at := 0; len(value) >= secretMin; {
-			n := strings.Index(f.text[at:], value)
-			if n < 0 {
-				break
-			}
-			all = append(all, span{at + n, at + n + len(value)})
-			at += n + len(value)
+	f.secrets = joined(append(all, places(f.text, hidden)...))
+	return f.secrets
+}
+
+// places returns where values stand in a text. There may be a password for each of many thousand users, and
+// all of them in the text: it is gone through once, not once for each.
+func places(text string, values []string) []span {
+	type start [secretMin]byte
+	lengths := map[start][]int{} // of values that begin so
+	known := map[string]bool{}
+	for _, v := range values {
+		if len(v) < secretMin || known[v] {
+			continue
+		}
+		known[v] = true
+		if s := start([]byte(v[:secretMin])); !slices.Contains(lengths[s], len(v)) {
+			lengths[s] = append(lengths[s], len(v))
 		}
 	}
-	f.secrets = joined(all)
-	return f.secrets
+	var all []span
+	for at := 0; len(known) > 0 && at+secretMin <= len(text); at++ {
+		for _, n := range lengths[start([]byte(text[at:at+secretMin]))] {
+			if at+n <= len(text) && known[text[at:at+n]] {
+				all = append(all, span{at, at + n})
+			}
+		}
+	}
+	return all
 }
 
 // hide takes the values of a key in this file for secret: what a mistyped name was meant to

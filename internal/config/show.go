@@ -66,6 +66,12 @@ func written(v any) string {
 		return quote(v)
 	case []string:
 		return quoteAll(v)
+	case []CertificateFiles:
+		var pairs []string
+		for _, f := range v {
+			pairs = append(pairs, fmt.Sprintf("{ cert_file: %s, key_file: %s }", quote(f.CertFile), quote(f.KeyFile)))
+		}
+		return "[" + strings.Join(pairs, ", ") + "]"
 	case time.Duration:
 		return quote(v.String())
 	}

@@ -18,31 +18,44 @@ type TLS struct {
 	CertFile string // PEM, with the certificates between it and the authority; empty: no TLS
 	KeyFile  string // PEM
 	CAFile   string // PEM, whose certificates vouch for clients; empty: those the system trusts
-	Verify   bool   // clients must have a certificate
 
-	MinVersion   uint16        // tls.VersionTLS12 or above; 0: that
-	CipherSuites []uint16      // of TLS 1.2; nil: Go's choice of safe ones
-	Curves       []tls.CurveID // for agreeing on keys; nil: Go's choice
-	Timeout      time.Duration // for a handshake
+	Certificates []CertificateFiles // in place of CertFile and KeyFile: clients choose by the name they ask for
+
+	Verify bool     // clients must have a certificate
+	Map    bool     // and it says which user they are; with Verify
+	Pinned []string // hex SHA-256 of public keys clients may have; none: any
+
+	MinVersion    uint16        // tls.VersionTLS12 or above; 0: that
+	CipherSuites  []uint16      // of TLS 1.2; nil: Go's choice of safe ones
+	AllowInsecure bool          // those Go holds for unsafe may be among them
+	Curves        []tls.CurveID // for agreeing on keys; nil: Go's choice
+	Timeout       time.Duration // for a handshake
+	RateLimit     int           // handshakes a second; 0: any number
+
+	First         bool          // the handshake comes before INFO
+	FirstFallback time.Duration // how long it is waited for until INFO goes all the same; 0: for ever
+	AllowNonTLS   bool          // clients may go on in the clear behind INFO
+}
+
+// CertificateFiles are a certificate and its key.
+type CertificateFiles struct {
+	CertFile, KeyFile string
 }
 
 // On reports whether connections are encrypted.
-func (t *TLS) On() bool { return t.CertFile != "" }
+func (t *TLS) On() bool { return t.CertFile != "" || len(t.Certificates) > 0 }
+
+// Required reports whether clients must encrypt, as INFO says it.
+func (t *TLS) Required() bool { return t.On() && !t.AllowNonTLS }
 
 // Load reads the files. Errors are in nats-server's words.
 func (t *TLS) Load() (*tls.Config, error) {
-	switch {
-	case t.CertFile == "":
-		return nil, errors.New("TLS Server certificate must be present and valid")
-	case t.KeyFile == "":
-		return nil, errors.New("TLS Server private key must be present and valid")
-	}
-	cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	certificates, err := t.certificates()
 	if err != nil {
-		return nil, fmt.Errorf("error parsing X509 certificate/key pair: %w", err)
+		return nil, err
 	}
 	c := &tls.Config{
-		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12,
+		Certificates: certificates, MinVersion: tls.VersionTLS12,
 		CipherSuites: t.CipherSuites, CurvePreferences: t.Curves,
 	}
 	if t.Verify {
@@ -65,6 +78,34 @@ func (t *TLS) Load() (*tls.Config, error) {
 		c.MinVersion = t.MinVersion
 	}
 	return c, nil
+}
+
+// certificates reads those of the server.
+func (t *TLS) certificates() ([]tls.Certificate, error) {
+	switch {
+	case len(t.Certificates) > 0 && t.CertFile != "":
+		return nil, errors.New("error parsing tls config, cannot combine 'cert_file' option with 'certs' option")
+	case len(t.Certificates) > 0:
+	case t.CertFile == "":
+		return nil, errors.New("TLS Server certificate must be present and valid")
+	case t.KeyFile == "":
+		return nil, errors.New("TLS Server private key must be present and valid")
+	default:
+		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("error parsing X509 certificate/key pair: %w", err)
+		}
+		return []tls.Certificate{cert}, nil
+	}
+	var all []tls.Certificate
+	for i, f := range t.Certificates {
+		cert, err := tls.LoadX509KeyPair(f.CertFile, f.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("error parsing X509 certificate/key pair %d/%d: %w", i+1, len(t.Certificates), err)
+		}
+		all = append(all, cert)
+	}
+	return all, nil
 }
 
 var tlsFlags = []flag{
@@ -97,6 +138,10 @@ func (d *draft) settleTLS() error {
 		d.TLS = TLS{Timeout: d.TLS.Timeout}
 		return nil
 	}
+	if d.origins[tlsBlock+".cert_file"].flag != "" {
+		d.TLS.Certificates = nil // the flag wins
+	}
+	d.TLS.Verify = d.TLS.Verify || d.TLS.Map
 	if d.tlsBroken {
 		return nil // it was complained about
 	}
@@ -125,6 +170,9 @@ speak TLS 1.2 or 1.3. In the configuration file it is a block, and flags win ove
 
     tls { cert_file: "server-cert.pem", key_file: "server-key.pem", verify: true, ca_file: "ca.pem"
           timeout: 2, min_version: "1.2", cipher_suites: [NAME], curve_preferences: [NAME] }
+
+With verify_and_map in place of verify certificates say which of the users in authorization clients are.
+gnatsd-ev.conf lists all options.
 
 Cipher suites:
 `)

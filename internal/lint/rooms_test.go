@@ -38,9 +38,9 @@ var rooms = map[string][]string{
 	"internal/logging":   {},
 	"internal/invariant": {},
 
-	"bench": {"internal/proto", "loop"},
+	"bench": {"internal/proto", "internal/transport", "internal/certificate", "loop"},
 
-	// Tools of tests; nothing the program runs imports them.
+	// Tools of tests, and of comparisons; nothing the broker runs imports them.
 	"internal/transcript":  {"internal/proto"},
 	"internal/certificate": {},
 	"internal/lint":        {},

@@ -156,7 +156,7 @@ func (m *Monitor) configured() *varz {
 		AuthRequired: f.AuthRequired, AuthTimeout: f.AuthTimeout.Seconds(),
 		MaxConnections: f.MaxConnections, MaxSubs: o.MaxSubscriptions, PingInterval: o.PingInterval, PingMax: o.PingMax,
 		HTTPHost: o.MonitorHost(), HTTPPort: m.port, MaxControlLine: o.MaxControlLine, MaxPayload: int(o.MaxPayload),
-		TLSRequired: o.TLS.On(), TLSVerify: o.TLS.Verify, TLSTimeout: o.TLS.Timeout.Seconds(), CertNotAfter: f.CertNotAfter,
+		TLSRequired: o.TLS.Required(), TLSVerify: o.TLS.Verify, TLSTimeout: o.TLS.Timeout.Seconds(), CertNotAfter: f.CertNotAfter,
 		SystemAccount: o.System(),
 		MaxPending:    o.MaxPending, WriteDeadline: o.WriteDeadline,
 		Start: m.config.Start.UTC(), ConfigLoadTime: m.config.Start.UTC(), ConfigDigest: o.ConfigDigest,

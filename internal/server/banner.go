@@ -97,3 +97,20 @@ func pinning(f broker.Facts) string {
 	}
 	return fmt.Sprintf("%s cannot bind threads to CPUs", runtime.GOOS)
 }
+
+// tellOfTLS says in nats-server's words how clients encrypt.
+func (s *server) tellOfTLS() {
+	c := &s.options.TLS
+	if !c.On() {
+		return
+	}
+	must := c.First && c.FirstFallback == 0 // wins over allow_non_tls
+	if c.Required() || must {
+		s.log.Infof("TLS required for client connections")
+	} else {
+		s.log.Infof("TLS available for client connections")
+	}
+	if must {
+		s.log.Warnf("Clients that are not using \"TLS Handshake First\" option will fail to connect")
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"gnatsd-ev/internal/config"
 )
 
 const (
@@ -14,6 +16,10 @@ const (
 	// collected. Most of a broker's memory lives as long as its clients: a
 	// collection finds little, and at Go's 100 it took a quarter of the cost of a SUB.
 	heapGrowth = 200
+
+	// secureGrowth is the same where clients encrypt: a handshake leaves several times as much garbage as
+	// its connection keeps, and idle ones would hold it until many more have come.
+	secureGrowth = 100
 
 	// heldGrowth is the same for what is held for slow readers: bytes without pointers
 	// cost a collection nothing, and three times the budget would not be the budget.
@@ -62,11 +68,11 @@ type collector struct {
 
 // startCollector sets a limit of memory and the pace, unless the environment does, and keeps the pace
 // until stop.
-func startCollector(held func() int, total, memory int64) *collector {
+func startCollector(held func() int, total, memory int64, growth int) *collector {
 	if os.Getenv("GOMEMLIMIT") == "" && memory > 0 {
 		debug.SetMemoryLimit(memory / 8 * limitShare)
 	}
-	c := &collector{held: held, growth: heapGrowth, total: total, limit: debug.SetMemoryLimit(-1), free: min(heldFree, total/heldFreeShare), end: make(chan struct{}),
+	c := &collector{held: held, growth: growth, total: total, limit: debug.SetMemoryLimit(-1), free: min(heldFree, total/heldFreeShare), end: make(chan struct{}),
 		sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}}
 	if set := os.Getenv("GOGC"); set != "" {
 		n, err := strconv.Atoi(set)
@@ -78,6 +84,14 @@ func startCollector(held func() int, total, memory int64) *collector {
 	debug.SetGCPercent(c.growth)
 	c.ended.Go(c.run)
 	return c
+}
+
+// growthFor is by how many percent the heap may grow as a rule.
+func growthFor(clients *config.TLS) int {
+	if clients.On() {
+		return secureGrowth
+	}
+	return heapGrowth
 }
 
 func (c *collector) stop() {

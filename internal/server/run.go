@@ -139,7 +139,7 @@ func (s *server) start() bool {
 	if s.broker, err = broker.New(s.options, s.id, s.log); err != nil {
 		return s.failToListen(err)
 	}
-	s.collector = startCollector(s.broker.Held, s.options.MaxPendingTotal, s.memory)
+	s.collector = startCollector(s.broker.Held, s.options.MaxPendingTotal, s.memory, growthFor(&s.options.TLS))
 	if s.options.HTTPPort != 0 {
 		if err := s.listenToMonitor(); err != nil {
 			return s.fail("Can't start monitoring: %v", err)
@@ -171,9 +171,7 @@ func (s *server) start() bool {
 	for i, a := range facts.Listeners {
 		s.log.Infof("Listening for client connections on %s", s.listening(i, a))
 	}
-	if s.options.TLS.On() {
-		s.log.Infof("TLS required for client connections")
-	}
+	s.tellOfTLS()
 	if s.monitor != nil {
 		s.monitor.Serve()
 	}
@@ -250,7 +248,7 @@ func (s *server) writePorts(f broker.Facts) error {
 	}
 	var p ports
 	scheme := "nats"
-	if s.options.TLS.On() {
+	if s.options.TLS.Required() {
 		scheme = "tls"
 	}
 	for _, a := range f.Listeners {

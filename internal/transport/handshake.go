@@ -39,8 +39,14 @@ func NewAcceptor(config *tls.Config, gate Gate) *Acceptor {
 // Accept begins a connection. givenBack is called by the goroutine of its handshake whenever
 // that gives the connection back; it must not wait. Nothing runs before the first Open.
 func (a *Acceptor) Accept(givenBack func()) *TLS {
-	t := &TLS{shaking: &handshake{acceptor: a, turn: make(chan struct{}, 1), givenBack: givenBack}}
+	t := a.begin(givenBack)
 	t.conn = tls.Server(&t.pipe, a.config)
+	return t
+}
+
+// begin makes a connection that is neither side yet.
+func (a *Acceptor) begin(givenBack func()) *TLS {
+	t := &TLS{shaking: &handshake{acceptor: a, turn: make(chan struct{}, 1), givenBack: givenBack}}
 	t.pipe.wait = t.nextInput
 	return t
 }
@@ -97,11 +103,20 @@ func (t *TLS) shake() {
 	s.givenBack()
 }
 
-// compute runs the handshake. If it panics, only this connection ends.
+// A Panic is how a handshake ends that has panicked: only this connection does.
+type Panic struct {
+	Value any
+	Stack []byte
+}
+
+// Error returns what was panicked with.
+func (p *Panic) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
+
+// compute runs the handshake.
 func (t *TLS) compute() (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v at %s", v, debug.Stack())
+			err = &Panic{v, debug.Stack()}
 		}
 	}()
 	return t.conn.Handshake()

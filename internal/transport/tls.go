@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 )
 
@@ -28,7 +29,7 @@ func (t *TLS) Open(dst, in []byte) (n int, more bool, err error) {
 		t.pipe.in = append(t.pipe.in, in...)
 	}
 	if t.shaking != nil {
-		if len(in) > 0 {
+		if len(in) > 0 && (t.shaking.began || t.whole()) {
 			t.start()
 		}
 		return 0, false, nil
@@ -56,6 +57,24 @@ func (t *TLS) Open(dst, in []byte) (n int, more bool, err error) {
 	}
 	return 0, false, t.failed
 }
+
+// whole reports whether the first record of the peer has come, or what is none. Before that there is nothing
+// to compute, and no goroutine.
+func (t *TLS) whole() bool {
+	in := t.pipe.in
+	const header, handshake = 5, 22 // bytes of a record's head; the type in its first one
+	if in[0] != handshake {
+		return true
+	}
+	if len(in) < header {
+		return false
+	}
+	n := int(in[3])<<8 | int(in[4])
+	return n > recordMax || len(in) >= header+n
+}
+
+// recordMax is the most a record may hold. One that says more is refused by who reads it.
+const recordMax = 16 << 10
 
 // blocks reports whether a read only found no input.
 func blocks(err error) bool {
@@ -85,6 +104,14 @@ func (t *TLS) Farewell(dst []byte) []byte {
 	_ = t.conn.CloseWrite() // fails only if an alert was sent before, and then there is nothing to append
 	dst, t.pipe.out = t.pipe.out, nil
 	return dst
+}
+
+// PeerCertificate is the peer's own certificate, nil if it has shown none.
+func (t *TLS) PeerCertificate() *x509.Certificate {
+	if all := t.conn.ConnectionState().PeerCertificates; len(all) > 0 {
+		return all[0]
+	}
+	return nil
 }
 
 // State is what the handshake has agreed on.

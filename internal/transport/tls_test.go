@@ -261,9 +261,14 @@ func TestAbort(t *testing.T) {
 
 	l = newLink(t, a, clientConfig(0))
 	go l.client.Handshake()
-	l.feed((<-l.toServer)[:10])
+	hello := <-l.toServer
+	l.feed(hello[:10])
+	if l.tls.shaking.began {
+		t.Error("a goroutine waits for the rest of a record")
+	}
+	l.feed(hello[10:])
 	if l.over {
-		t.Error("ten bytes were a handshake")
+		t.Error("a hello was a handshake")
 	}
 	l.tls.Abort()
 	<-l.back
