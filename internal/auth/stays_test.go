@@ -81,7 +81,7 @@ func TestWhoStays(t *testing.T) {
 		if (u == nil) != (c.as == "") {
 			t.Fatalf("%s: there is no %q", c.what, c.as)
 		}
-		got, stays := now.Stays(u, Standard)
+		got, stays := now.Stays(u, Standard, nil)
 		name := open
 		switch {
 		case !stays:
@@ -92,7 +92,7 @@ func TestWhoStays(t *testing.T) {
 		if name != c.want {
 			t.Errorf("%s: %s is %s, want %s", c.what, c.as, name, c.want)
 		}
-		if again, still := now.Stays(got, Standard); stays && (!still || again != got) {
+		if again, still := now.Stays(got, Standard, nil); stays && (!still || again != got) {
 			t.Errorf("%s: who is judged twice is another", c.what)
 		}
 	}

@@ -53,13 +53,13 @@ func (b *Broker) Apply(c *Change, quit <-chan struct{}) bool {
 	if b.ended {
 		return false
 	}
-	t := c.next
+	t, old := c.next, b.terms.Load()
 	b.engage(t)
 	if c.NewTLS {
 		b.acceptors = append(b.acceptors, t.accepting()...)
 	}
 	b.terms.Store(t)
-	if !b.sweep(t, quit) || !b.shed(t.options.MaxConnections, quit) || !b.shedAccounts(t, quit) {
+	if !b.sweep(t, quit) || !b.shed(t.options.MaxConnections, quit) || !b.shedAccounts(t, quit) || !b.shedUnpinned(old, t, quit) {
 		return false
 	}
 	b.state(b.Facts(), t)
@@ -175,7 +175,7 @@ func (s *Session) renew() (review bool) {
 		s.renewStranger()
 		return false
 	}
-	user, stays := a.Stays(s.user, auth.Standard)
+	user, stays := a.Stays(s.user, auth.Standard, s.certificate())
 	if !stays {
 		s.revoke()
 		return false
@@ -221,7 +221,7 @@ func (s *Session) renewStranger() {
 	if !s.has(checking) {
 		s.keep(nil, nil)
 	}
-	if !s.has(handshaking) {
+	if !s.has(handshaking) && !s.has(undecided) {
 		s.awaitConnect()
 	}
 }

@@ -2,8 +2,10 @@ package broker
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"gnatsd-ev/internal/proto"
+	"gnatsd-ev/internal/transport"
 )
 
 // Shed. Behind a reload: what there is too much of by the new terms goes.
@@ -67,6 +69,25 @@ func (s *Session) fit(have map[*Account]int) {
 	}
 }
 
+// shedUnpinned closes the TLS sessions whose keys are not among the pinned ones any more, and reports false if it was
+// told to quit.
+func (b *Broker) shedUnpinned(old, t *terms, quit <-chan struct{}) bool {
+	if slices.Equal(old.options.TLS.Pinned, t.options.TLS.Pinned) {
+		return true
+	}
+	closed := 0
+	whole := b.visitAll(quit, func(s *Session) {
+		if secured, is := s.conn.Layer().(*transport.TLS); is && !s.pinned(secured) {
+			s.end(proto.TLSHandshakeError)
+			closed++
+		}
+	})
+	if closed > 0 {
+		b.log.Infof("Disconnect %d clients due to pinned certs reload", closed)
+	}
+	return whole
+}
+
 // visitAll does f for all sessions that were admitted, in slices, and reports false if it was told to quit.
 func (b *Broker) visitAll(quit <-chan struct{}, f func(*Session)) bool {
 	rest := b.tour()
@@ -86,7 +107,7 @@ func (b *Broker) visitAll(quit <-chan struct{}, f func(*Session)) bool {
 // tooMany ends a session because there may not be so many any more.
 func (s *Session) tooMany() {
 	s.shard.log.Limited(errorLevel, "maximum connections", "%s - maximum connections exceeded", s)
-	if s.has(handshaking) { // nothing may be said between its records
+	if s.has(handshaking) || s.has(undecided) { // nothing may be said between its records
 		s.end(proto.MaxConnectionsExceeded)
 		return
 	}

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"bufio"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -186,4 +188,47 @@ func TestReloadsInAStorm(t *testing.T) {
 	p.conn.Close()
 	t.Logf("%d messages and %d reloads", sent, reloads)
 	wantNothingHeld(t, r.Broker)
+}
+
+// Keys that are not pinned any more end the sessions that have them. Who is named by a certificate stays under users
+// that it still names.
+func TestAReloadOfWhoCertificatesName(t *testing.T) {
+	dir := t.TempDir()
+	files := authority().Write(dir, "server")
+	r := start(t, 2, func(o *config.Options) {
+		o.TLS = config.TLS{CertFile: files.Cert, KeyFile: files.Key, CAFile: files.CA, Verify: true, Map: true, Timeout: patience}
+		o.Authorization = config.Authorization{Required: true, Users: []config.User{{Name: "ann"}, {Name: "bob"}}}
+	})
+	pins := map[string]string{}
+	as := func(name string) *secret {
+		c := authority().Issue(name)
+		pins[name] = fmt.Sprintf("%x", sha256.Sum256(c.Leaf.RawSubjectPublicKeyInfo))
+		with := clientTLS()
+		with.Certificates = []tls.Certificate{c}
+		g, err := r.dialTLS(with)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { g.NetConn().Close() })
+		s := &secret{t, g, bufio.NewReader(g)}
+		s.line()
+		s.say(quiet, "PING")
+		s.expect("PONG")
+		return s
+	}
+	ann, bob := as("ann"), as("bob")
+	r.allow(config.User{Name: "ann", Permissions: &config.Permissions{Publish: config.Subjects{Deny: []string{"x"}}}}, config.User{Name: "bob"}, config.User{Name: "new"})
+	ann.say(pub("x", ""), "PING")
+	ann.expect(`-ERR 'Permissions Violation for Publish to "x"'`)
+	ann.expect("PONG")
+	bob.say("PING")
+	bob.expect("PONG")
+	r.reload(func(o *config.Options) { o.TLS.Pinned = []string{pins["ann"]} })
+	if line, err := bob.r.ReadString('\n'); err == nil {
+		t.Errorf("who is not pinned any more gets %q", line)
+	}
+	ann.say("PING")
+	ann.expect("PONG")
+	r.allow(config.User{Name: "bob"})
+	ann.expect(violation)
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -71,7 +72,13 @@ var rows = []row{
 	{"Syslog", "Syslog", func(o *Options) any { return o.Syslog }, loud, "Reloaded: syslog = %v"},
 	{"RemoteSyslog", "RemoteSyslog", func(o *Options) any { return o.RemoteSyslog }, loud, "Reloaded: remote_syslog = %v"},
 	{"TLS.Timeout", "TLSTimeout", func(o *Options) any { return seconds(o.TLS.Timeout) }, loud, "Reloaded: tls timeout = %v"},
-	{"TLS.CertFile TLS.KeyFile TLS.CAFile TLS.Verify TLS.MinVersion TLS.CipherSuites TLS.Curves", "TLSConfig", tlsWithoutTimeout, loud, ""},
+	{"TLS.Map", "TLSMap", func(o *Options) any { return o.TLS.Map }, fixed, ""},
+	{"TLS.CertFile TLS.KeyFile TLS.CAFile TLS.Certificates TLS.Verify TLS.MinVersion TLS.CipherSuites TLS.AllowInsecure TLS.Curves", "TLSConfig", papersOf, loud, ""},
+	{"TLS.Pinned", "TLSPinnedCerts", func(o *Options) any { return slices.Sorted(slices.Values(o.TLS.Pinned)) }, loud, "Reloaded: %d pinned_certs"},
+	{"TLS.RateLimit", "TLSRateLimit", func(o *Options) any { return o.TLS.RateLimit }, fixed, ""},
+	{"TLS.First", "TLSHandshakeFirst", func(o *Options) any { return o.TLS.First }, loud, "Reloaded: Client TLS handshake first: %v"},
+	{"TLS.FirstFallback", "TLSHandshakeFirstFallback", func(o *Options) any { return o.TLS.FirstFallback }, loud, "Reloaded: Client TLS handshake first fallback delay: %v"},
+	{"TLS.AllowNonTLS", "AllowNonTLS", func(o *Options) any { return o.TLS.AllowNonTLS }, fixed, ""},
 	{"WriteDeadline", "WriteDeadline", func(o *Options) any { return o.WriteDeadline }, loud, "Reloaded: write_deadline = %s"},
 	{"LameDuckDuration", "LameDuckDuration", func(o *Options) any { return o.LameDuckDuration }, fixed, ""},
 	{"LameDuckGracePeriod", "LameDuckGracePeriod", func(o *Options) any { return o.LameDuckGracePeriod }, fixed, ""},
@@ -123,6 +130,8 @@ func (r *row) line(o *Options, value any) string {
 	switch {
 	case r.name == "TLSConfig":
 		return o.TLS.Reloaded()
+	case r.name == "TLSPinnedCerts":
+		return fmt.Sprintf(r.says, len(o.TLS.Pinned))
 	case strings.Contains(r.says, "%"):
 		return fmt.Sprintf(r.says, value)
 	}
@@ -159,10 +168,11 @@ func accountsOf(o *Options) any {
 	return all
 }
 
-func tlsWithoutTimeout(o *Options) any {
-	t := o.TLS
-	t.Timeout = 0
-	return t
+// papersOf are what makes the TLS of clients' connections, and what it agrees on.
+func papersOf(o *Options) any {
+	t := &o.TLS
+	return TLS{CertFile: t.CertFile, KeyFile: t.KeyFile, CAFile: t.CAFile, Certificates: t.Certificates, Verify: t.Verify,
+		MinVersion: t.MinVersion, CipherSuites: t.CipherSuites, AllowInsecure: t.AllowInsecure, Curves: t.Curves}
 }
 
 // seconds are how nats-server tells of timeouts.
