@@ -91,6 +91,33 @@ func TestASocketThatRefusesIsCutAtTheWriteDeadline(t *testing.T) {
 	s.end()
 }
 
+// A deadline that is changed holds for those who refuse bytes already, but for a shorter one, and for all others at once.
+func TestTheWriteDeadlineCanBeChanged(t *testing.T) {
+	const second = int64(time.Second)
+	for _, c := range []struct{ old, next, first int64 }{{2 * second, 5 * second, 5 * second}, {3 * second, second, 3 * second}} {
+		s := newStage(t, Config{WriteDeadline: c.old})
+		first, second := s.dial(), s.dial()
+		first.socket.room, second.socket.room = 0, 0
+		first.send(noise[:100_000])
+		s.settle()
+		began := s.k.clock
+		s.l.SetWriteDeadline(c.next)
+		s.pass(c.old / 4)
+		second.send(noise[:100_000])
+		s.settle()
+		later := s.k.clock
+		for s.k.clock < later+2*max(c.old, c.next) {
+			s.pass(int64(50 * time.Millisecond))
+		}
+		if len(first.overdue) != 1 || len(second.overdue) != 1 {
+			t.Fatalf("Overdue came %d and %d times", len(first.overdue), len(second.overdue))
+		}
+		s.checkDue("Overdue of the first came", first.overdue[0], began+c.first, wheelTick)
+		s.checkDue("Overdue of the second came", second.overdue[0], later+c.next, wheelTick)
+		s.end()
+	}
+}
+
 // A last word that the peer does not take keeps its connection no longer.
 func TestAnEndingConnectionIsCutAtTheWriteDeadline(t *testing.T) {
 	const deadline = int64(2 * time.Second)

@@ -131,6 +131,7 @@ type Loop struct {
 	acceptAt      int64
 	quiet         bool   // reads no more: the group is stopping
 	afterTurn     func() // called once, after the end of the turn
+	writeDeadline int64  // how long a socket may refuse the same bytes
 	stopping      bool   // closes everything
 	stopAt        int64
 }
@@ -146,7 +147,7 @@ func newLoop(g *Group, id int) (*Loop, error) {
 		posted:     make([]int, g.config.Loops),
 		iov:        make([][]byte, 0, iovecsMax),
 		wheelDue:   never, delayDue: never, acceptAt: never, stopAt: never, guardAt: never,
-		compactAt: g.config.HeldMax, entered: 1,
+		compactAt: g.config.HeldMax, entered: 1, writeDeadline: g.config.WriteDeadline,
 	}
 	l.now = l.kernel.Now()
 	l.lag.looked = l.now
@@ -169,6 +170,10 @@ func (l *Loop) InputBytes() int { return l.inputBytes }
 
 // HeldBytes is how much memory blocks take that are not written yet.
 func (l *Loop) HeldBytes() int { return l.heldBytes }
+
+// SetWriteDeadline changes how long, in nanoseconds, sockets may refuse the same bytes. For those that refuse some
+// already a longer time holds at once, and a shorter one when the old one is over. Home loop only.
+func (l *Loop) SetWriteDeadline(d int64) { l.writeDeadline = d }
 
 // Each calls f for every connection of the loop.
 func (l *Loop) Each(f func(*Conn, Peer)) {

@@ -353,7 +353,7 @@ func (l *Loop) block(c *Conn, noEdge bool) {
 	if c.blockedAt == 0 || c.written >= c.blockedMark {
 		c.blockedAt = l.now
 		c.blockedMark = c.written + uint64(c.pending)
-		l.schedule(c, l.now+l.group.config.WriteDeadline)
+		l.schedule(c, l.now+l.writeDeadline)
 	}
 	l.list(c)
 }

@@ -51,7 +51,7 @@ func (l *Loop) Hopeless(c *Conn) bool {
 	if b == nil || l.now-b.since < hopelessAfter {
 		return false
 	}
-	return float64(c.pending)*float64(l.now-b.since) > float64(c.written-b.written)*float64(l.group.config.WriteDeadline)
+	return float64(c.pending)*float64(l.now-b.since) > float64(c.written-b.written)*float64(l.writeDeadline)
 }
 
 // compactDue reports whether compact may find something to empty. Readers that

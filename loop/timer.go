@@ -133,7 +133,7 @@ func (l *Loop) fire(c *Conn) {
 		return
 	}
 	if c.blockedAt != 0 && c.state <= stateEnding {
-		deadline := c.blockedAt + l.group.config.WriteDeadline
+		deadline := c.blockedAt + l.writeDeadline
 		if l.now >= deadline {
 			l.overdue(c)
 		} else {
@@ -156,7 +156,7 @@ func (l *Loop) overdue(c *Conn) {
 	if c.written >= c.blockedMark { // that backlog is gone; what is pending came later
 		c.blockedAt = l.now
 		c.blockedMark = c.written + uint64(c.pending)
-		l.schedule(c, l.now+l.group.config.WriteDeadline)
+		l.schedule(c, l.now+l.writeDeadline)
 		return
 	}
 	if c.state == stateOpen {

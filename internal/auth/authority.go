@@ -55,6 +55,7 @@ type Authority struct {
 	nameless  bool             // anonymous is nobody in particular, in the global account
 	filters   bool             // somebody is denied what it may subscribe to
 	mapped    *mapping         // by certificates, nil where they name nobody
+	lastRules uint64           // the highest number of any permissions
 
 	// Who does not exist is compared with these, so that it takes as long.
 	nobody    *User
@@ -63,13 +64,17 @@ type Authority struct {
 }
 
 // New builds an authority. Its errors name entries, never what is secret in them.
-func New(c config.Authorization) (*Authority, error) {
-	a := &Authority{timeout: c.Timeout, users: map[string]*User{}, keys: map[string]*User{}}
+func New(c config.Authorization) (*Authority, error) { return new(Authority).Renew(c) }
+
+// Renew builds the authority that comes behind this one. Users whose permissions are written as before keep
+// those, and what loops remember of them; nothing else is shared.
+func (old *Authority) Renew(c config.Authorization) (*Authority, error) {
+	a := &Authority{timeout: c.Timeout, users: map[string]*User{}, keys: map[string]*User{}, lastRules: old.lastRules}
 	if a.timeout <= 0 {
 		a.timeout = proto.DefaultAuthTimeout
 	}
 	for i := range c.Users {
-		if err := a.add(&c.Users[i], uint64(i+1)); err != nil {
+		if err := a.add(&c.Users[i], old); err != nil {
 			return nil, err
 		}
 	}
@@ -99,8 +104,8 @@ func New(c config.Authorization) (*Authority, error) {
 	return a, a.makeNobody()
 }
 
-// add enters one of several users.
-func (a *Authority) add(c *config.User, id uint64) error {
+// add enters one of several users, who may be known from before.
+func (a *Authority) add(c *config.User, old *Authority) error {
 	name := c.Name
 	if c.NKey != "" {
 		name = c.NKey
@@ -112,7 +117,7 @@ func (a *Authority) add(c *config.User, id uint64) error {
 		}
 		return fmt.Errorf("%suser %s: %w", where, strconv.Quote(name), err)
 	}
-	rules, err := newPermissions(c.Permissions, id)
+	rules, err := a.permissions(c, old)
 	if err != nil {
 		return fail(err)
 	}
@@ -141,6 +146,27 @@ func (a *Authority) add(c *config.User, id uint64) error {
 	}
 	all[name] = u
 	return nil
+}
+
+// permissions are those the user had, if they are written as they were.
+func (a *Authority) permissions(c *config.User, old *Authority) (*Permissions, error) {
+	if c.Permissions == nil {
+		return nil, nil
+	}
+	text := writing(c.Permissions)
+	was := old.users[c.Name]
+	if c.NKey != "" {
+		was = old.keys[c.NKey]
+	}
+	if was != nil && was.rules != nil && was.rules.text == text {
+		return was.rules, nil
+	}
+	a.lastRules++
+	p, err := newPermissions(c.Permissions, a.lastRules)
+	if err == nil {
+		p.text = text
+	}
+	return p, err
 }
 
 // secret prepares a password or token, and notes what it costs.

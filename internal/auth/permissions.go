@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -17,7 +18,8 @@ const (
 // Permissions are what a user may publish and subscribe to. They never change: any goroutine may
 // ask.
 type Permissions struct {
-	id        uint64 // different in each
+	id        uint64            // different in each of an authority, and of the one before
+	text      [sha256.Size]byte // digest of how they are written
 	publish   subjects
 	subscribe subjects
 	responses *Responses
@@ -59,6 +61,15 @@ func newPermissions(c *config.Permissions, id uint64) (*Permissions, error) {
 		}
 	}
 	return p, nil
+}
+
+// writing is the digest of all that is written: equal ones mean the same.
+func writing(c *config.Permissions) [sha256.Size]byte {
+	text := fmt.Appendf(nil, "%#v %#v", c.Publish, c.Subscribe)
+	if c.Responses != nil {
+		text = fmt.Appendf(text, " %#v", *c.Responses)
+	}
+	return sha256.Sum256(text)
 }
 
 func newSubjects(c config.Subjects, queues bool) (s subjects, err error) {

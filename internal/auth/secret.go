@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -44,6 +45,14 @@ func (s *secret) hashed() bool { return s.hash != nil }
 func (s *secret) equals(given string) bool {
 	digest := sha256.Sum256([]byte(given))
 	return subtle.ConstantTimeCompare(digest[:], s.digest[:]) == 1
+}
+
+// same reports whether both are written alike: hashes of one password with other salts are not.
+func (s *secret) same(o *secret) bool {
+	if s.hashed() || o.hashed() {
+		return bytes.Equal(s.hash, o.hash)
+	}
+	return subtle.ConstantTimeCompare(s.digest[:], o.digest[:]) == 1
 }
 
 // unhash compares with one that is. Slow.

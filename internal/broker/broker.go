@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,8 +24,10 @@ type Identity struct {
 	GitCommit string
 }
 
-// Facts are what a banner says of a broker. They do not change.
+// Facts are what there is to say of a broker. Those of a moment do not change; a reload makes others.
 type Facts struct {
+	Options        *config.Options // in force
+	Loaded         time.Time       // when they were read
 	Loops          int
 	Poller         string // epoll or kqueue
 	Pinning        string // to which processors loops are bound, or why they are not
@@ -50,19 +53,26 @@ func (e *ListenError) Unwrap() error { return e.Err }
 // A Broker routes messages between its sessions.
 type Broker struct {
 	// Fixed by New; any goroutine may read.
-	options *config.Options
+	id      Identity
 	footing footing
 	log     *logging.Logger
 	group   *loop.Group
 	shards  []*shard // by loop
 	global  *Account // $G, where everybody lives who has no other
-	facts   Facts
 	budget  loop.Budget
 	gate    transport.Gate // for what computes long beside the loops
-	terms   *terms         // each shard has the pointer as well
 
-	unwatch func()  // ends the watchdog; set by Start
-	helpers helpers // set by Start, nil where no check is slow
+	unwatch func() // ends the watchdog; set by Start
+
+	// Any goroutine. Each shard has a pointer to terms of its own, and goes by that.
+	terms atomic.Pointer[terms]
+	facts atomic.Pointer[Facts]
+
+	// changing is held by Start, Apply and Shutdown, and guards what follows.
+	changing  sync.Mutex
+	helpers   helpers               // nil where no check was slow so far
+	acceptors []*transport.Acceptor // of all terms there were
+	ended     bool
 
 	// Any goroutine.
 	lameDuck  atomic.Bool
@@ -97,12 +107,13 @@ func standing(k loop.Kernel, o *config.Options) footing {
 // newOver is New on a footing of the caller's.
 func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*Broker, error) {
 	place := f.place
-	b := &Broker{options: o, footing: f, log: log, budget: budgetOf(o), gate: transport.NewGate(helperThreads)}
+	b := &Broker{id: id, footing: f, log: log, budget: budgetOf(o), gate: transport.NewGate(helperThreads)}
 	t, err := newTerms(o, b.gate, nil, place.loops)
 	if err != nil {
 		return nil, err
 	}
-	b.terms, b.global = t, t.grants[proto.GlobalAccount].account
+	b.terms.Store(t)
+	b.acceptors, b.global = t.accepting(), t.grants[proto.GlobalAccount].account
 	group, err := loop.NewGroup(loop.Config{
 		Kernel: f.kernel, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
 		HeldMax: f.heldMax, Budget: b.budget,
@@ -116,39 +127,44 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 		return nil, err
 	}
 	b.group = group
-	b.facts.Loops, b.facts.Poller, b.facts.Pinning, b.facts.MaxConnections = place.loops, loop.PollerName, place.text, o.MaxConnections
+	facts := Facts{Loops: place.loops, Poller: loop.PollerName, Pinning: place.text}
 	for _, addr := range o.Addresses() {
 		bound, err := group.Listen(addr, nil)
 		if err != nil {
 			group.Abandon()
 			return nil, &ListenError{Addr: addr, Err: err}
 		}
-		b.facts.Listeners = append(b.facts.Listeners, bound)
+		facts.Listeners = append(facts.Listeners, bound)
 	}
-	t.greet(b.info(id))
-	b.facts.AuthRequired, b.facts.AuthTimeout, b.facts.CertNotAfter = t.authority.Required(), t.authority.Timeout(), t.certEnds
+	b.state(facts, t)
+	t.greet(b.info(t))
 	return b, nil
 }
 
+// state makes the facts that follow from terms.
+func (b *Broker) state(f Facts, t *terms) {
+	f.Options, f.Loaded, f.MaxConnections = t.options, time.Now(), t.options.MaxConnections
+	f.AuthRequired, f.AuthTimeout, f.CertNotAfter = t.authority.Required(), t.authority.Timeout(), t.certEnds
+	b.facts.Store(&f)
+}
+
 // info is what INFO says to every client.
-func (b *Broker) info(id Identity) proto.Info {
-	host, port := b.options.Host, b.options.Port
-	if a, ok := b.facts.Listeners[0].(*net.TCPAddr); ok {
-		port = a.Port
-	}
-	if adv := b.options.ClientAdvertise; adv != "" {
+func (b *Broker) info(t *terms) proto.Info {
+	o, id := t.options, b.id
+	host, port := o.Host, b.Facts().Port()
+	if adv := o.ClientAdvertise; adv != "" {
 		host, port, _ = config.SplitAdvertised(adv, port) // checked when it was read
 	}
 	return proto.Info{
 		ServerID: id.ID, ServerName: id.Name, Version: proto.VersionLevel, Proto: proto.ProtoLevel,
 		GitCommit: id.GitCommit, GoVersion: runtime.Version(), Host: host, Port: port, Headers: true,
-		TLSRequired: b.options.TLS.Required(), TLSVerify: b.options.TLS.Verify, TLSAvailable: b.options.TLS.On() && !b.options.TLS.Required(),
-		MaxPayload: b.options.MaxPayload, GnatsdEv: id.Version,
+		TLSRequired: o.TLS.Required(), TLSVerify: o.TLS.Verify, TLSAvailable: o.TLS.On() && !o.TLS.Required(),
+		MaxPayload: o.MaxPayload, GnatsdEv: id.Version,
 	}
 }
 
-// Facts returns what a banner says. Any goroutine.
-func (b *Broker) Facts() Facts { return b.facts }
+// Facts returns what there is to say now. Any goroutine.
+func (b *Broker) Facts() Facts { return *b.facts.Load() }
 
 // Port is the one that was bound for clients first.
 func (f Facts) Port() int {
@@ -161,11 +177,9 @@ func (f Facts) Port() int {
 // Start runs the loops: connections are accepted from now on. A watchdog looks after
 // them until Shutdown.
 func (b *Broker) Start() error {
-	if b.terms.authority.Slow() {
-		n := helpersFor(len(b.shards))
-		runtime.GOMAXPROCS(len(b.shards) + helperThreads + n) // before loops look at it
-		b.helpers = auth.StartHelpers(n)
-	}
+	b.changing.Lock()
+	defer b.changing.Unlock()
+	b.engage(b.terms.Load()) // before loops look at GOMAXPROCS
 	if err := b.group.Start(); err != nil {
 		if b.helpers != nil {
 			b.helpers.Stop()
@@ -174,6 +188,16 @@ func (b *Broker) Start() error {
 	}
 	b.unwatch = b.group.Watch(watcher{b.log})
 	return nil
+}
+
+// engage gives the terms the helpers they need.
+func (b *Broker) engage(t *terms) {
+	if t.authority.Slow() && b.helpers == nil {
+		n := helpersFor(len(b.shards))
+		runtime.GOMAXPROCS(len(b.shards) + helperThreads + n)
+		b.helpers = auth.StartHelpers(n)
+	}
+	t.helpers = b.helpers
 }
 
 // PinError says why a loop's thread could not be bound to its processor, if one
@@ -187,11 +211,14 @@ func (b *Broker) BatchError() error { return b.group.BatchError() }
 // Shutdown stops reading, delivers what was read, writes what is pending as far
 // as the deadline allows, and closes. It returns when all loops have ended.
 func (b *Broker) Shutdown(deadline time.Duration) {
+	b.changing.Lock()
+	defer b.changing.Unlock()
+	b.ended = true
 	b.group.Stop(int64(deadline))
-	if b.terms.tls != nil {
-		b.terms.tls.Wait()
+	for _, a := range b.acceptors {
+		a.Wait()
 	}
-	b.terms.throttle.stop()
+	b.terms.Load().throttle.stop()
 	if b.unwatch != nil {
 		b.unwatch()
 	}
@@ -214,9 +241,8 @@ func (w watcher) Unstuck(l *loop.Loop, after time.Duration) {
 }
 
 // admit counts a new session and reports whether there is room for it.
-func (b *Broker) admit() bool {
+func (b *Broker) admit(max int) bool {
 	n := b.sessions.Add(1)
-	max := b.options.MaxConnections
 	if max < 0 || max > 0 && n > int64(max) {
 		b.sessions.Add(-1)
 		return false

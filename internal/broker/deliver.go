@@ -81,7 +81,7 @@ func (sh *shard) deliverOne(sub *subscription, m *message) bool {
 	if sub.max > 0 && sub.delivered >= sub.max {
 		return false
 	}
-	if sub.filtered && !sh.verdicts.MayReceive(s.rules(), m.subject, sub.queue()) {
+	if sub.filtered && !s.mayReceive(sub, m) {
 		return false
 	}
 	sub.delivered++

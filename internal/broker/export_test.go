@@ -65,7 +65,7 @@ func holdingsOf(b *Broker) holdings {
 			h.subs += p.(*Session).subs.count()
 			h.backlog += c.Pending()
 		})
-		for _, g := range b.terms.grants {
+		for _, g := range b.terms.Load().grants {
 			if t := g.account.tables[l.ID()]; t != nil {
 				literals, patterns := t.topics.Len()
 				h.topics += literals + patterns
@@ -79,7 +79,7 @@ func holdingsOf(b *Broker) holdings {
 			h.inFlight += sh.inFlight[i].Load()
 		}
 	})
-	for _, g := range b.terms.grants {
+	for _, g := range b.terms.Load().grants {
 		literals, patterns := g.account.index.Len()
 		h.indexed += literals + patterns
 		h.members += int(g.account.sessions.Load())

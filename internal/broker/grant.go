@@ -62,7 +62,7 @@ func (s *Session) enter(user *auth.User) bool {
 	}
 	s.depart()
 	g := s.shard.terms.grants[user.Account()]
-	if !g.account.admit(g.sessionsMax) {
+	if g == nil || !g.account.admit(g.sessionsMax) { // a reload may have taken the account, and not yet come to the session
 		return false
 	}
 	s.set(entered, true)

@@ -36,11 +36,12 @@ func (b *Broker) LameDuck(quit <-chan struct{}) bool {
 	if b.sessions.Load() == 0 {
 		return true
 	}
-	if !pause(b.options.LameDuckGracePeriod, quit) {
+	o := b.terms.Load().options
+	if !pause(o.LameDuckGracePeriod, quit) {
 		return false
 	}
 	b.log.Infof("Closing existing clients")
-	return b.seeOff(b.options.LameDuckDuration-b.options.LameDuckGracePeriod, quit)
+	return b.seeOff(o.LameDuckDuration-o.LameDuckGracePeriod, quit)
 }
 
 // seeOff closes all sessions one after another, or some at a time where they are very many.

@@ -27,7 +27,9 @@ type login struct {
 	of     loop.Handle
 	nonce  string // what the client has to sign, empty if nobody needs to
 	check  auth.Check
-	claims string // for the log: whom the client claims to be
+	by     *auth.Authority // whose check it is
+	claim  auth.Claim      // to be judged anew if another one has taken its place
+	claims string          // for the log: whom the client claims to be
 	then   func(*Session)
 	state  atomic.Uint32
 	passed *auth.User // written by the helper before it posts
@@ -98,11 +100,11 @@ func (s *Session) prove(claim auth.Claim, then func(*Session)) {
 		return
 	}
 	s.set(checking, true)
-	g := &login{shard: sh, of: s.conn.Handle(), nonce: nonce, check: check, claims: claims, then: then}
+	g := &login{shard: sh, of: s.conn.Handle(), nonce: nonce, check: check, by: a, claim: claim, claims: claims, then: then}
 	g.Address(g)
 	s.keep(g, nil)
 	sh.loop.Park(&s.conn, 0)
-	sh.broker.helpers.Do(g)
+	sh.terms.helpers.Do(g)
 }
 
 // Work does the slow comparison. A helper's.
@@ -125,8 +127,14 @@ func (g *login) Deliver(l *loop.Loop) {
 		invariant.Check(s.login() == g, "an answer for %s that it does not wait for", s)
 	}
 	s.set(checking, false)
-	s.judged(g.passed, g.claims, g.then)
-	l.Unpark(c)
+	if g.by == g.shard.terms.authority {
+		s.judged(g.passed, g.claims, g.then)
+	} else { // the answer is about users as they were
+		s.prove(g.claim, g.then)
+	}
+	if !s.has(checking) {
+		l.Unpark(c)
+	}
 }
 
 // abandon tells the helpers that nobody waits any more. What stays in their line holds nothing of what the client
@@ -134,7 +142,7 @@ func (g *login) Deliver(l *loop.Loop) {
 func (s *Session) abandon() {
 	if g := s.login(); g != nil {
 		if g.state.CompareAndSwap(loginWaits, loginGone) {
-			g.check = auth.Check{}
+			g.check, g.claim = auth.Check{}, auth.Claim{}
 		}
 		s.keep(nil, nil)
 	}

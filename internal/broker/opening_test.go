@@ -193,9 +193,9 @@ func TestTooManyHandshakes(t *testing.T) {
 	for range 4 { // two at once, and two that wait for half a second and for one
 		r.secret()
 	}
-	r.terms.throttle.mu.Lock()
-	r.terms.throttle.next += int64(time.Minute)
-	r.terms.throttle.mu.Unlock()
+	r.terms.Load().throttle.mu.Lock()
+	r.terms.Load().throttle.next += int64(time.Minute)
+	r.terms.Load().throttle.mu.Unlock()
 	for range 3 {
 		c, _, err := r.knock()
 		if err != nil {

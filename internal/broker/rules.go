@@ -12,16 +12,24 @@ import (
 func (s *Session) become(user *auth.User) {
 	s.user = user
 	s.keep(nil, nil)
-	rules := s.rules()
-	if rules == nil {
-		return
-	}
-	if s.shard.verdicts == nil {
+	s.obey()
+}
+
+// obey prepares what the session's rules need. Replies that it owes already it may still give.
+func (s *Session) obey() {
+	rules, owed := s.rules(), s.replies()
+	if rules != nil && s.shard.verdicts == nil {
 		s.shard.verdicts = auth.NewVerdicts()
 	}
-	if r := rules.Responses(); r != nil {
-		s.keep(nil, &replies{limits: *r})
+	switch {
+	case rules == nil || rules.Responses() == nil:
+		owed = nil
+	case owed == nil:
+		owed = &replies{limits: *rules.Responses()}
+	default:
+		owed.limits = *rules.Responses()
 	}
+	s.keep(s.login(), owed)
 }
 
 // rules are what the session's user may do, nil for everything.
@@ -46,6 +54,12 @@ func (s *Session) mayPublish(subj []byte) bool {
 func (s *Session) maySubscribe(subj, queue []byte) bool {
 	rules := s.rules()
 	return rules == nil || rules.MaySubscribe(subj, string(queue))
+}
+
+// mayReceive says whether a message is not denied to a subscription that is filtered.
+func (s *Session) mayReceive(sub *subscription, m *message) bool {
+	rules := s.rules() // nil when a reload took them away, until the subscription is looked at
+	return rules == nil || s.shard.verdicts.MayReceive(rules, m.subject, sub.queue())
 }
 
 // filtered reports whether some messages of a subscription that is allowed are denied.

@@ -190,7 +190,7 @@ func (s *Session) Opened() {
 	if sh.log.DebugOn() {
 		sh.log.Debugf("%s - Client connection created", s)
 	}
-	if !sh.broker.admit() {
+	if !sh.broker.admit(sh.terms.options.MaxConnections) {
 		sh.log.Limited(errorLevel, "maximum connections", "%s - maximum connections exceeded", s)
 		s.endWith(proto.ErrConnections, proto.MaxConnectionsExceeded)
 		return

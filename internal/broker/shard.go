@@ -31,7 +31,6 @@ type shard struct {
 	pendingMax  int
 	softLimits  [2]int // of pendingSoft: as a rule, and while memory is short
 	inFlightMax int64  // see inFlightMax
-	trace       bool
 
 	// Any loop. By target: bytes of ours on their way there, and whether
 	// publishers here wait for it to take them.
@@ -45,8 +44,9 @@ type shard struct {
 	// Written on the home loop, read by any.
 	shown shown
 
-	// Home loop only: what sessions are served by.
+	// Home loop only: what sessions are served by, and of it what every operation looks at.
 	terms *terms
+	trace bool
 
 	// Home loop only: what has happened so far.
 	counts [counters]int64
@@ -90,12 +90,13 @@ type shard struct {
 }
 
 func newShard(b *Broker, l *loop.Loop) *shard {
-	o := b.options
+	t := b.terms.Load()
+	o := t.options
 	n := len(b.global.tables)
 	size := b.footing.matchCache
 	sh := &shard{
 		tables: sublist.NewMatcher[topic](nil, size), indexes: sublist.NewMatcher[interest](nil, size),
-		id: l.ID(), self: 1 << l.ID(), alone: n == 1, broker: b, loop: l, log: b.log, terms: b.terms,
+		id: l.ID(), self: 1 << l.ID(), alone: n == 1, broker: b, loop: l, log: b.log, terms: t,
 		pendingMax: int(o.MaxPending), softLimits: softLimits(o), inFlightMax: b.footing.inFlightMax, trace: o.Trace,
 		inFlight: make([]atomic.Int64, n), waiting: make([]atomic.Bool, n), out: make([]*parcel, n),
 		replyTopics: make([]*topic, 0, 8), contestAt: map[string]int{},

@@ -124,6 +124,7 @@ func (s *sim) open() {
 	}
 	s.broker = b
 	b.helpers = simHelpers{s}
+	b.terms.Load().helpers = b.helpers
 	for _, sh := range b.shards {
 		sh.seed = s.dice.next() | 1
 	}

@@ -159,7 +159,7 @@ func TestNoRespondersStayInTheirAccount(t *testing.T) {
 	c.pong("it is in B now")
 	for name, answers := range map[string]bool{"A": false, "B": true} {
 		onLoops(r.Broker, func(l *loop.Loop) {
-			r.shards[l.ID()].sendBack(&message{account: r.terms.grants[name].account, subject: []byte("job"), reply: []byte("inbox"), origin: from})
+			r.shards[l.ID()].sendBack(&message{account: r.terms.Load().grants[name].account, subject: []byte("job"), reply: []byte("inbox"), origin: from})
 		})
 		got := c.drain("what came of it")
 		if (len(got) > 0) != answers {

@@ -1,6 +1,9 @@
 package broker
 
 import (
+	"crypto/tls"
+	"reflect"
+	"slices"
 	"time"
 
 	"gnatsd-ev/internal/auth"
@@ -15,7 +18,9 @@ import (
 type terms struct {
 	options   *config.Options
 	authority *auth.Authority
+	helpers   helpers             // nil where no check is slow
 	tls       *transport.Acceptor // nil when clients speak in the clear
+	papers    *tls.Config         // what tls was made of
 	throttle  *throttle           // of handshakes, nil when there is no limit
 	certEnds  time.Time           // when the server's certificate is not valid any more; zero without TLS
 	greeting  *greetings
@@ -29,35 +34,74 @@ type terms struct {
 }
 
 // newTerms reads what keeps strangers out: who may come in, and the certificates. It greets nobody yet, since
-// listeners are bound only later. Accounts of the terms before that have a name again stay as they are.
-func newTerms(o *config.Options, gate transport.Gate, before *terms, loops int) (*terms, error) {
+// listeners are bound only later. What is as in the terms before, if there are any, is taken from them, and so are
+// accounts that have a name again.
+func newTerms(o *config.Options, gate transport.Gate, old *terms, loops int) (*terms, error) {
 	t := &terms{options: o}
-	t.grant(o, before, loops)
-	who := o.Authorization
-	if who.Timeout <= 0 && o.TLS.On() {
-		who.Timeout = o.TLS.Timeout + time.Second // nats-server's default is longer with TLS
-	}
-	var err error
-	if t.authority, err = auth.New(who); err != nil {
+	t.grant(o, old, loops)
+	if err := t.choose(old); err != nil {
 		return nil, err
+	}
+	if t.throttle = newThrottle(o.TLS.RateLimit); old != nil {
+		t.throttle = old.throttle // the rate cannot change
 	}
 	if !o.TLS.On() {
 		return t, nil
-	}
-	if o.TLS.Map {
-		t.authority.MapCertificates()
 	}
 	c, err := o.TLS.Load()
 	if err != nil {
 		return nil, err
 	}
-	t.throttle = newThrottle(o.TLS.RateLimit)
-	t.tls, t.certEnds = transport.NewAcceptor(c, gate), c.Certificates[0].Leaf.NotAfter
+	t.papers, t.certEnds = c, c.Certificates[0].Leaf.NotAfter
+	if old != nil && old.tls != nil && reflect.DeepEqual(old.options.TLS, o.TLS) && samePapers(old.papers, c) {
+		t.tls, t.papers = old.tls, old.papers // and with it, what clients go on with that come again
+	} else {
+		t.tls = transport.NewAcceptor(c, gate)
+	}
 	return t, nil
 }
 
 // handshakeFirst reports whether INFO waits for the TLS handshake.
 func (t *terms) handshakeFirst() bool { return t.tls != nil && t.options.TLS.First }
+
+// choose finds out who may come in.
+func (t *terms) choose(old *terms) (err error) {
+	who := t.options.Authorization
+	if who.Timeout <= 0 && t.options.TLS.On() {
+		who.Timeout = t.options.TLS.Timeout + time.Second // nats-server's default is longer with TLS
+	}
+	switch {
+	case old == nil:
+		t.authority, err = auth.New(who)
+	case t.options.SameAuthorization(old.options) && t.options.TLS.On() == old.options.TLS.On() && t.options.TLS.Timeout == old.options.TLS.Timeout:
+		t.authority = old.authority
+		return nil
+	default:
+		t.authority, err = old.authority.Renew(who)
+	}
+	if err == nil && t.options.TLS.Map {
+		t.authority.MapCertificates()
+	}
+	return err
+}
+
+// samePapers reports whether certificates and authorities are the same, whatever the names of their files.
+func samePapers(a, b *tls.Config) bool {
+	if (a.ClientCAs == nil) != (b.ClientCAs == nil) || a.ClientCAs != nil && !a.ClientCAs.Equal(b.ClientCAs) {
+		return false
+	}
+	return slices.EqualFunc(a.Certificates, b.Certificates, func(a, b tls.Certificate) bool {
+		return slices.EqualFunc(a.Certificate, b.Certificate, slices.Equal[[]byte])
+	})
+}
+
+// accepting is what accepts handshakes by these terms, or nothing.
+func (t *terms) accepting() []*transport.Acceptor {
+	if t.tls == nil {
+		return nil
+	}
+	return []*transport.Acceptor{t.tls}
+}
 
 // greet says how clients are greeted from now on.
 func (t *terms) greet(info proto.Info) {
@@ -102,4 +146,10 @@ func (sh *shard) greetings() *greetings {
 		return sh.terms.farewell
 	}
 	return sh.terms.greeting
+}
+
+// goBy has the loop serve by other terms. Its sessions learn of it one after the other: see reload.go.
+func (sh *shard) goBy(t *terms) {
+	sh.terms, sh.trace = t, t.options.Trace
+	sh.loop.SetWriteDeadline(int64(t.options.WriteDeadline))
 }

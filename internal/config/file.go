@@ -63,7 +63,7 @@ func (r *reader) readFile(name string) error {
 	}
 	r.draft.ConfigDigest = digest
 	top := entry{at: place{file: name}, value: parsed}
-	if len(parsed) == 0 {
+	if r.draft.empty = len(parsed) == 0; r.draft.empty {
 		r.add(top.at, warned, "config has no values or is empty")
 	}
 	r.block(top, r.topFields())

@@ -46,6 +46,7 @@ type draft struct {
 	help, version bool
 	helpTLS       bool
 	test          bool              // -t was given
+	empty         bool              // the file says nothing
 	bindGiven     bool              // -a or -p was given, or what says the same in the file
 	traceVerbose  bool              // the file asks for it
 	origins       map[string]origin // of options that were set, by the names of their keys

@@ -15,6 +15,9 @@ type Settings struct {
 	// Remarks are lines about what is valid but odd, for the log.
 	Remarks []string
 
+	// Empty says that there is a file, and nothing in it.
+	Empty bool
+
 	// Report is what a test of the configuration says.
 	Report string
 
@@ -183,7 +186,7 @@ func (d *draft) placeOf(names ...string) place {
 
 // settings is the result of a reading, or the error if something is wrong.
 func (d *draft) settings(said *complaints, action Action) (*Settings, error) {
-	s := &Settings{Options: d.Options, Action: action, origins: d.origins}
+	s := &Settings{Options: d.Options, Action: action, Empty: d.empty, origins: d.origins}
 	fatal := said.count(wrong) > 0 || action == TestConfig && said.count(warned) > 0
 	if fatal && d.ConfigFile == "" {
 		return nil, errors.New(said.list[0].text)

@@ -3,10 +3,7 @@ package logging
 import (
 	"fmt"
 	"io"
-	"os"
-	"strconv"
 	"sync/atomic"
-	"time"
 
 	"github.com/valyala/bytebufferpool"
 )
@@ -62,58 +59,26 @@ type Options struct {
 // of them blocks, but Close and Reopen.
 type Logger struct {
 	// Fixed by New.
-	pid    string
-	time   bool
-	utc    bool
-	syslog bool // lines are their level and their text: the system says the rest
-	labels *[len(labels)]string
 	queue  *queue // nil: nothing is ever written (Discard)
 	repeat repeats
 
 	// Written by SetLevels, read everywhere.
 	debug atomic.Bool
 	trace atomic.Bool
+
+	// Written by Switch, read everywhere.
+	style atomic.Pointer[style]
 }
 
 // New opens the log and starts its writer goroutine, which ends with Close.
 // The error is that of opening the file, or of reaching syslog.
 func New(o Options) (*Logger, error) {
-	out := o.Output
-	if out == nil {
-		out = os.Stderr
+	at, err := Open(o)
+	if err != nil {
+		return nil, err
 	}
-	coloured := os.Getenv("NO_COLOR") == "" && isTerminal(out)
-	var file *os.File
-	toSyslog := o.File == "" && (o.Syslog || o.RemoteSyslog != "")
-	switch {
-	case o.File != "":
-		f, err := openFile(o.File)
-		if err != nil {
-			return nil, fmt.Errorf("opening the log file: %w", err)
-		}
-		out, file, coloured = f, f, false
-	case toSyslog:
-		w, err := openSyslog(o.RemoteSyslog)
-		if err != nil {
-			return nil, err
-		}
-		out, coloured = w, false
-	}
-	l := &Logger{
-		pid:    "[" + strconv.Itoa(os.Getpid()) + "] ",
-		time:   o.Time,
-		utc:    o.UTC,
-		labels: &labels,
-		syslog: toSyslog,
-		queue:  newQueue(out, file),
-	}
-	if file != nil {
-		l.queue.rotation = rotation{limit: o.SizeLimit, keep: o.FilesMax}
-		l.queue.restart(file)
-	}
-	if coloured {
-		l.labels = &colouredLabels
-	}
+	l := &Logger{queue: newQueue(at)}
+	l.style.Store(&at.style)
 	l.SetLevels(o.Debug, o.Trace)
 	go l.write() // ends with Close
 	return l, nil
@@ -121,17 +86,7 @@ func New(o Options) (*Logger, error) {
 
 // Discard returns a logger that writes nothing and has no goroutine; for tests.
 func Discard() *Logger {
-	return &Logger{labels: &labels}
-}
-
-// isTerminal says whether out is a character device, nats-server's rule for colours.
-func isTerminal(out io.Writer) bool {
-	f, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return &Logger{}
 }
 
 // SetLevels turns Debug and Trace lines on or off, as a reload does.
@@ -201,13 +156,16 @@ func (l *Logger) logf(level Level, format string, v []any) {
 
 // line puts the head before the text and queues the whole.
 func (l *Logger) line(level Level, text []byte) {
-	line := bytebufferpool.Get()
-	line.B = l.appendLine(line.B, level, text)
 	room := queuedBytesMax
 	if level == Fatal {
 		room += fatalBytesMax
 	}
-	l.queue.add(line.B, room)
+	line := bytebufferpool.Get()
+	for taken := false; !taken; { // until lines are made as they go now
+		s := l.style.Load()
+		line.B = s.appendLine(line.B[:0], level, text)
+		taken = l.queue.add(line.B, room, s)
+	}
 	recycle(line)
 }
 
@@ -216,22 +174,4 @@ func recycle(b *bytebufferpool.ByteBuffer) {
 	if cap(b.B) <= lineKeptMax {
 		bytebufferpool.Put(b)
 	}
-}
-
-// appendLine appends one whole line, with its line feed.
-func (l *Logger) appendLine(dst []byte, level Level, text []byte) []byte {
-	if l.syslog {
-		return append(appendSafe(append(dst, byte(level)), text), '\n')
-	}
-	dst = append(dst, l.pid...)
-	if l.time {
-		now := time.Now()
-		if l.utc {
-			now = now.UTC()
-		}
-		dst = now.AppendFormat(dst, "2006/01/02 15:04:05.000000 ")
-	}
-	dst = append(dst, l.labels[level]...)
-	dst = appendSafe(dst, text)
-	return append(dst, '\n')
 }

@@ -93,7 +93,7 @@ func TestControlCharactersAreEscaped(t *testing.T) {
 }
 
 func TestColours(t *testing.T) {
-	l := &Logger{labels: &colouredLabels}
+	l := &style{labels: &colouredLabels}
 	if got := string(l.appendLine(nil, Warn, []byte("a"))); got != "[\x1b[0;93mWRN\x1b[0m] a\n" {
 		t.Fatalf("got %q", got)
 	}
@@ -104,7 +104,7 @@ func TestTimeZone(t *testing.T) {
 	defer func() { time.Local = local }()
 	time.Local = time.FixedZone("far", 11*3600)
 	at := func(utc bool) time.Time {
-		line := (&Logger{labels: &labels, time: true, utc: utc}).appendLine(nil, Info, nil)
+		line := (&style{labels: &labels, time: true, utc: utc}).appendLine(nil, Info, nil)
 		when, err := time.Parse("2006/01/02 15:04:05.000000", string(line[:26]))
 		if err != nil {
 			t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -19,8 +18,8 @@ const (
 	// ended the process must not be dropped.
 	fatalBytesMax = 16 << 10
 
-	// reopenWait is how long Reopen waits for a writer that is blocked.
-	reopenWait = 2 * time.Second
+	// switchWait is how long Reopen and Switch wait for a writer that is blocked.
+	switchWait = 2 * time.Second
 )
 
 var (
@@ -40,26 +39,27 @@ type queue struct {
 	lines   []byte // whole lines, not yet taken by the writer
 	dropped int    // lines lost since the writer last said so
 	closed  bool   // no more lines are taken
-	reopen  *reopening
+	turns   []*turn
+	style   *style // of the lines that come now
 
 	// Writer goroutine only.
-	out  io.Writer
-	file *os.File // out if it is ours to close, else nil
-	rotation
+	at *Outlet
 }
 
-// reopening asks the writer to go on with another file.
-type reopening struct {
-	file *os.File
-	done chan struct{} // closed when the writer has switched
+// A turn asks the writer to go on with another file, or elsewhere altogether.
+type turn struct {
+	file   *os.File
+	outlet *Outlet
+	before []byte        // lines that still go where they went
+	done   chan struct{} // closed when the writer has switched
 }
 
-func newQueue(out io.Writer, file *os.File) *queue {
+func newQueue(at *Outlet) *queue {
 	return &queue{
-		wake: make(chan struct{}, 1),
-		done: make(chan struct{}),
-		out:  out,
-		file: file,
+		wake:  make(chan struct{}, 1),
+		done:  make(chan struct{}),
+		style: &at.style,
+		at:    at,
 	}
 }
 
@@ -69,11 +69,14 @@ func openFile(name string) (*os.File, error) {
 }
 
 // add queues a copy of one whole line if it leaves at most room bytes queued,
-// or counts it as dropped. It never blocks.
-func (q *queue) add(line []byte, room int) {
+// or counts it as dropped. It never blocks. False says that lines have another style by now.
+func (q *queue) add(line []byte, room int, made *style) bool {
 	q.mu.Lock()
 	switch {
 	case q.closed:
+	case q.style != made:
+		q.mu.Unlock()
+		return false
 	case len(q.lines)+len(line) > room:
 		q.dropped++
 	default:
@@ -81,6 +84,7 @@ func (q *queue) add(line []byte, room int) {
 	}
 	q.mu.Unlock()
 	q.ring()
+	return true
 }
 
 // ring wakes the writer, now or when it is done with what it has.
@@ -92,12 +96,12 @@ func (q *queue) ring() {
 }
 
 // take gives the writer all that waits and leaves spare, emptied, in its place.
-func (q *queue) take(spare []byte) (lines []byte, dropped int, next *reopening, closed bool) {
+func (q *queue) take(spare []byte) (lines []byte, dropped int, turns []*turn, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	lines, dropped, next, closed = q.lines, q.dropped, q.reopen, q.closed
-	q.lines, q.dropped, q.reopen = spare[:0], 0, nil
-	return lines, dropped, next, closed
+	lines, dropped, turns, closed = q.lines, q.dropped, q.turns, q.closed
+	q.lines, q.dropped, q.turns = spare[:0], 0, nil
+	return lines, dropped, turns, closed
 }
 
 // lost counts the lines of what a failed write left over. The line about the
@@ -124,15 +128,16 @@ func (l *Logger) write() {
 	defer sweep.Stop()
 	var spare []byte
 	for {
-		lines, dropped, next, closed := q.take(spare)
+		lines, dropped, turns, closed := q.take(spare)
+		for _, t := range turns {
+			q.put(t.before, 0)
+			q.follow(t)
+		}
 		if dropped > 0 {
-			lines = l.appendLine(lines, Warn, fmt.Appendf(nil, "%d log lines were dropped: the log did not take them in time", dropped))
+			lines = q.at.style.appendLine(lines, Warn, fmt.Appendf(nil, "%d log lines were dropped: the log did not take them in time", dropped))
 		}
 		q.put(lines, dropped)
-		q.put(q.rotate(l), 0)
-		if next != nil {
-			q.switchTo(next)
-		}
+		q.put(q.at.rotate(), 0)
 		if closed {
 			break
 		}
@@ -143,9 +148,7 @@ func (l *Logger) write() {
 			l.repeat.sweep(l, now)
 		}
 	}
-	if q.file != nil {
-		q.file.Close()
-	}
+	q.at.Close()
 }
 
 // put writes lines, the last of which may be about dropped ones.
@@ -153,26 +156,31 @@ func (q *queue) put(lines []byte, dropped int) {
 	if len(lines) == 0 {
 		return
 	}
-	n, err := q.out.Write(lines)
-	q.size += int64(n)
+	n, err := q.at.out.Write(lines)
+	q.at.size += int64(n)
 	if err != nil {
 		q.lost(lines[n:], dropped)
 	}
 }
 
-// switchTo goes on with another file.
-func (q *queue) switchTo(next *reopening) {
-	if q.file != nil {
-		q.file.Close()
+// follow goes on where a turn says.
+func (q *queue) follow(t *turn) {
+	if t.outlet != nil {
+		q.at.Close()
+		q.at = t.outlet
+	} else if q.at.file != nil {
+		q.at.file.Close()
+		q.at.out, q.at.file = t.file, t.file
+		q.at.restart(t.file)
+	} else { // it went elsewhere meanwhile
+		t.file.Close()
 	}
-	q.out, q.file = next.file, next.file
-	q.restart(next.file)
-	close(next.done)
+	close(t.done)
 }
 
 // Reopen opens the log file name and goes on there: lines queued before go to
 // the old file. It is how a log that was moved away is rotated. It waits for
-// the writer, at most reopenWait; on an error the old file stays in use.
+// the writer, at most switchWait; on an error the old file stays in use.
 func (l *Logger) Reopen(name string) error {
 	q := l.queue
 	if q == nil || name == "" {
@@ -182,22 +190,32 @@ func (l *Logger) Reopen(name string) error {
 	if err != nil {
 		return fmt.Errorf("opening the log file: %w", err)
 	}
-	next := &reopening{file: f, done: make(chan struct{})}
+	return q.turn(&turn{file: f}, func() {})
+}
+
+// turn has the writer go on elsewhere with the lines that come from now on, and waits for it. under is called with
+// the mutex.
+func (q *queue) turn(t *turn, under func()) error {
+	t.done = make(chan struct{})
 	q.mu.Lock()
-	refused := q.closed || q.reopen != nil
-	if !refused {
-		q.reopen = next
-	}
-	q.mu.Unlock()
-	if refused {
-		f.Close()
+	if q.closed {
+		q.mu.Unlock()
+		if t.file != nil {
+			t.file.Close()
+		} else {
+			t.outlet.Close()
+		}
 		return errClosed
 	}
+	t.before, q.lines = q.lines, nil
+	q.turns = append(q.turns, t)
+	under()
+	q.mu.Unlock()
 	q.ring()
-	late := time.NewTimer(reopenWait)
+	late := time.NewTimer(switchWait)
 	defer late.Stop()
 	select {
-	case <-next.done:
+	case <-t.done:
 		return nil
 	case <-q.done:
 		return errClosed

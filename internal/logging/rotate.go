@@ -35,16 +35,16 @@ func (r *rotation) restart(file *os.File) {
 
 // rotate puts the file in use aside if it is too large. It returns the lines to be said about it. When a new
 // file cannot be had the old one stays in use, and is tried again at twice the size.
-func (q *queue) rotate(l *Logger) (lines []byte) {
-	r := &q.rotation
-	if q.file == nil || r.limit == 0 || r.size <= r.at {
+func (at *Outlet) rotate() (lines []byte) {
+	r := &at.rotation
+	if at.file == nil || r.limit == 0 || r.size <= r.at {
 		return nil
 	}
-	name := q.file.Name()
+	name := at.file.Name()
 	aside := stampOf(name, time.Now())
 	fail := func(err error) []byte {
 		r.at *= 2
-		return l.appendLine(nil, Error, fmt.Appendf(nil, "Unable to rotate the log (%v), will attempt next rotation at size %d", err, r.at))
+		return at.style.appendLine(nil, Error, fmt.Appendf(nil, "Unable to rotate the log (%v), will attempt next rotation at size %d", err, r.at))
 	}
 	if err := os.Rename(name, aside); err != nil {
 		return fail(err)
@@ -54,16 +54,16 @@ func (q *queue) rotate(l *Logger) (lines []byte) {
 		os.Rename(aside, name) // so that who looks for the log finds it
 		return fail(err)
 	}
-	q.file.Close()
-	q.out, q.file = file, file
+	at.file.Close()
+	at.out, at.file = file, file
 	r.restart(file)
-	lines = l.appendLine(nil, Info, fmt.Appendf(nil, "Rotated log, backup saved as %q", aside))
+	lines = at.style.appendLine(nil, Info, fmt.Appendf(nil, "Rotated log, backup saved as %q", aside))
 	for _, old := range r.surplus(name) {
 		if err := os.Remove(old); err != nil {
-			lines = l.appendLine(lines, Error, fmt.Appendf(nil, "Unable to remove an old log file: %v", err))
+			lines = at.style.appendLine(lines, Error, fmt.Appendf(nil, "Unable to remove an old log file: %v", err))
 			continue
 		}
-		lines = l.appendLine(lines, Info, fmt.Appendf(nil, "Purged log file %q", old))
+		lines = at.style.appendLine(lines, Info, fmt.Appendf(nil, "Purged log file %q", old))
 	}
 	return lines
 }

@@ -45,6 +45,8 @@ func openSyslog(address string) (io.Writer, error) {
 // A sysWriter takes lines with their level as first byte; the system adds time and process.
 type sysWriter struct{ w *syslog.Writer }
 
+func (s *sysWriter) close() { s.w.Close() }
+
 // Write sends each line by its level, as nats-server's SysLogger does.
 func (s *sysWriter) Write(lines []byte) (n int, err error) {
 	for n < len(lines) {

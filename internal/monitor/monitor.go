@@ -33,7 +33,7 @@ type Source interface {
 // A Config says what a monitor tells, and where.
 type Config struct {
 	Source   Source
-	Options  *config.Options
+	Options  *config.Options // that say where
 	Identity broker.Identity
 	Log      *logging.Logger
 	Start    time.Time // of the broker

@@ -22,11 +22,14 @@ import (
 )
 
 // made is a Source that a test has made up.
-type made struct{ stats atomic.Pointer[broker.Stats] }
+type made struct {
+	stats   atomic.Pointer[broker.Stats]
+	options *config.Options
+}
 
 func (s *made) Stats() broker.Stats { return *s.stats.Load() }
 func (s *made) Facts() broker.Facts {
-	return broker.Facts{Listeners: []net.Addr{&net.TCPAddr{Port: 4222}}, MaxConnections: 100}
+	return broker.Facts{Options: s.options, Listeners: []net.Addr{&net.TCPAddr{Port: 4222}}, MaxConnections: 100}
 }
 
 // odd is a name as nobody should give it.
@@ -39,6 +42,7 @@ func serve(t *testing.T, out io.Writer, stats broker.Stats) (*Monitor, *made) {
 	s.stats.Store(&stats)
 	o := config.Default()
 	o.Host, o.HTTPPort, o.MaxSubscriptions = "127.0.0.1", config.RandomPort, 7
+	s.options = o
 	log, err := logging.New(logging.Options{Output: out})
 	if err != nil {
 		t.Fatal(err)

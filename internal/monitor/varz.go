@@ -147,9 +147,10 @@ func (m *Monitor) varz(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, b)
 }
 
-// configured is what does not change while the broker runs.
+// configured is what changes only when the configuration is reloaded.
 func (m *Monitor) configured() *varz {
-	o, id, f := m.config.Options, m.config.Identity, m.config.Source.Facts()
+	id, f := m.config.Identity, m.config.Source.Facts()
+	o := f.Options
 	v := &varz{
 		ServerID: id.ID, ServerName: id.Name, Version: proto.VersionLevel, Proto: proto.ProtoLevel,
 		GitCommit: id.GitCommit, Go: runtime.Version(), Host: o.Host, Port: f.Port(),
@@ -159,7 +160,7 @@ func (m *Monitor) configured() *varz {
 		TLSRequired: o.TLS.Required(), TLSVerify: o.TLS.Verify, TLSTimeout: o.TLS.Timeout.Seconds(), CertNotAfter: f.CertNotAfter,
 		SystemAccount: o.System(),
 		MaxPending:    o.MaxPending, WriteDeadline: o.WriteDeadline,
-		Start: m.config.Start.UTC(), ConfigLoadTime: m.config.Start.UTC(), ConfigDigest: o.ConfigDigest,
+		Start: m.config.Start.UTC(), ConfigLoadTime: f.Loaded.UTC(), ConfigDigest: o.ConfigDigest,
 		Cores: runtime.NumCPU(), MaxProcs: runtime.GOMAXPROCS(0), GnatsdEv: id.Version,
 	}
 	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {

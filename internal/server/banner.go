@@ -26,10 +26,9 @@ func (s *server) announce() {
 	}
 }
 
-// warn writes what is allowed but odd.
-func (s *server) warn() {
-	o := s.options
-	for _, remark := range s.remarks {
+// remark writes what is allowed but odd.
+func (s *server) remark(o *config.Options, remarks []string) {
+	for _, remark := range remarks {
 		s.log.Warnf("%s", remark)
 	}
 	if o.MaxPayload > discouragedPayload {

@@ -32,10 +32,12 @@ const (
 	exitBroken = 70
 )
 
-// A server is one life of the program. Only the goroutine of Run touches it.
+// A server is one life of the program. Only the goroutine of Run touches it, but for what a reload reads.
 type server struct {
-	options     *config.Options
-	remarks     []string // about the configuration
+	args        []string
+	stderr      io.Writer
+	options     *config.Options // in force
+	remarks     []string        // about the configuration
 	id          broker.Identity
 	log         *logging.Logger
 	signals     chan os.Signal
@@ -48,6 +50,9 @@ type server struct {
 	monitor   *monitor.Monitor // nil without --http_port
 	collector *collector
 	ports     string // the ports file that was written, or empty
+
+	expiry  expiry
+	reloads reloads
 
 	// broken gets a token when a panic has left unsure what sessions share. Loops put it there.
 	broken chan struct{}
@@ -90,24 +95,30 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	options := settings.Options
-	log, err := logging.New(logging.Options{
-		File: options.LogFile, SizeLimit: options.LogSizeLimit, FilesMax: options.LogMaxNum,
-		Syslog: options.Syslog, RemoteSyslog: options.RemoteSyslog, Output: stderr,
-		Time: options.Logtime, UTC: options.LogtimeUTC,
-		Debug: options.Debug, Trace: options.Trace,
-	})
+	log, err := logging.New(logOptions(options, stderr))
 	if err != nil {
 		fmt.Fprintf(stderr, "gnatsd-ev: %v\n", err)
 		return 1
 	}
 	defer log.Close(logWait)
-	s := &server{options: options, remarks: settings.Remarks, log: log, signals: listenToSignals(), began: time.Now(), broken: make(chan struct{}, 1)}
+	s := &server{args: args, stderr: stderr, options: options, remarks: settings.Remarks, log: log, signals: listenToSignals(), began: time.Now(), broken: make(chan struct{}, 1)}
+	s.expiry.warn = log.Warnf
 	defer signal.Stop(s.signals)
 	if !s.start() {
 		s.undo()
 		return 1
 	}
 	return s.serve()
+}
+
+// logOptions say where lines go, and how they look.
+func logOptions(o *config.Options, stderr io.Writer) logging.Options {
+	return logging.Options{
+		File: o.LogFile, SizeLimit: o.LogSizeLimit, FilesMax: o.LogMaxNum,
+		Syslog: o.Syslog, RemoteSyslog: o.RemoteSyslog, Output: stderr,
+		Time: o.Logtime, UTC: o.LogtimeUTC,
+		Debug: o.Debug, Trace: o.Trace,
+	}
 }
 
 // listenToSignals asks for the signals early: one that comes while we start
@@ -128,14 +139,10 @@ func (s *server) start() bool {
 		return s.fail("Error making the server's identity: %v", err)
 	}
 	s.announce()
-	s.memory = memoryLimit()
-	s.options.MaxPendingTotal = pendingTotal(s.options, s.memory)
-	s.descriptors = raiseDescriptorLimit()
-	if s.options.MaxConnections == 0 {
-		s.options.MaxConnections = connectionsFor(s.descriptors, descriptorReserve(s.options))
-	}
+	s.memory, s.descriptors = memoryLimit(), raiseDescriptorLimit()
+	s.settle(s.options)
 	growDescriptorTable(s.descriptors)
-	s.warn()
+	s.remark(s.options, s.remarks)
 	if s.broker, err = broker.New(s.options, s.id, s.log); err != nil {
 		return s.failToListen(err)
 	}
@@ -155,7 +162,7 @@ func (s *server) start() bool {
 		return s.fail("Could not write pidfile: %v", err)
 	}
 	facts := s.broker.Facts()
-	if err := s.writePorts(facts); err != nil {
+	if s.ports, err = s.writePorts(s.options, facts); err != nil {
 		return s.fail("Error writing ports file: %v", err)
 	}
 	s.broker.OnBroken(s.isBroken)
@@ -177,7 +184,16 @@ func (s *server) start() bool {
 	}
 	s.log.Infof("Server is ready")
 	s.banner(facts)
+	s.expiry.watch(facts.CertNotAfter)
 	return true
+}
+
+// settle chooses what was left to us.
+func (s *server) settle(o *config.Options) {
+	o.MaxPendingTotal = pendingTotal(o, s.memory)
+	if o.MaxConnections == 0 {
+		o.MaxConnections = connectionsFor(s.descriptors, descriptorReserve(o))
+	}
 }
 
 // listenToMonitor binds the port of the monitor. Requests wait until the loops run.
@@ -241,14 +257,14 @@ func newIdentity(name string) (broker.Identity, error) {
 	return broker.Identity{ID: id, Name: name, Version: Version, GitCommit: gitCommit()}, nil
 }
 
-// writePorts writes the ports file if one is wanted.
-func (s *server) writePorts(f broker.Facts) error {
-	if s.options.PortsFileDir == "" {
-		return nil
+// writePorts writes the ports file if one is wanted, and returns its name.
+func (s *server) writePorts(o *config.Options, f broker.Facts) (name string, err error) {
+	if o.PortsFileDir == "" {
+		return "", nil
 	}
 	var p ports
 	scheme := "nats"
-	if s.options.TLS.Required() {
+	if o.TLS.Required() {
 		scheme = "tls"
 	}
 	for _, a := range f.Listeners {
@@ -260,12 +276,11 @@ func (s *server) writePorts(f broker.Facts) error {
 	if s.profiler != nil {
 		p.Profile = urls("http", s.profiler.addr)
 	}
-	name := portsFile(s.options.PortsFileDir)
+	name = portsFile(o.PortsFileDir)
 	if err := writePorts(name, p); err != nil {
-		return err
+		return "", err
 	}
-	s.ports = name
-	return nil
+	return name, nil
 }
 
 // serve waits for signals until one of them ends the life, or a panic does. It returns the exit
@@ -279,6 +294,12 @@ func (s *server) serve() int {
 			return s.leave()
 		case <-s.broken:
 			return s.endBroken()
+		case now := <-s.reloads.done:
+			s.reloaded(now)
+			continue
+		case <-s.expiry.due:
+			s.expiry.look()
+			continue
 		}
 		s.log.Infof("Trapped %q signal", sig)
 		switch sig {
@@ -289,11 +310,15 @@ func (s *server) serve() int {
 				return s.leave()
 			}
 		case syscall.SIGUSR1:
+			if s.reloads.done != nil { // which log that is will be known
+				s.reloads.reopen = true
+				continue
+			}
 			s.reopenLog()
 		case syscall.SIGUSR2:
 			s.becomeLameDuck()
 		case syscall.SIGHUP:
-			s.log.Warnf("Reload is not supported yet; to change options restart")
+			s.reload()
 		}
 	}
 }
@@ -316,6 +341,7 @@ func (s *server) leave() int {
 	if s.hurry != nil {
 		close(s.hurry)
 	}
+	s.stopReload()
 	s.log.Infof("Initiating Shutdown...")
 	s.log.Debugf("Client accept loop exiting..")
 	return s.shutDown()
@@ -362,7 +388,7 @@ func (s *server) isBroken() {
 // endBroken is the end after a panic: loops do not answer any more, and clients see their
 // connections end with the process.
 func (s *server) endBroken() int {
-	s.removePorts()
+	s.removePorts(s.ports)
 	return exitBroken
 }
 
@@ -380,15 +406,15 @@ func (s *server) undo() {
 	if s.profiler != nil {
 		s.profiler.close()
 	}
-	s.removePorts()
+	s.removePorts(s.ports)
 }
 
-// removePorts removes the ports file: who finds one waits for a broker that is there.
-func (s *server) removePorts() {
-	if s.ports == "" {
+// removePorts removes a ports file: who finds one waits for a broker that is there.
+func (s *server) removePorts(name string) {
+	if name == "" {
 		return
 	}
-	if err := os.Remove(s.ports); err != nil {
-		s.log.Errorf("Error cleaning up ports file %s: %v", s.ports, err)
+	if err := os.Remove(name); err != nil {
+		s.log.Errorf("Error cleaning up ports file %s: %v", name, err)
 	}
 }

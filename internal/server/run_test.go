@@ -190,7 +190,7 @@ func TestWholeLife(t *testing.T) {
 		}
 	}
 	for sig, line := range map[os.Signal]string{
-		syscall.SIGHUP:  "[WRN] Reload is not supported yet",
+		syscall.SIGHUP:  "[ERR] Failed to reload server configuration: can only reload config when a file is provided using -c or --config",
 		syscall.SIGUSR1: "[INF] File log re-open ignored, not a file logger",
 	} {
 		c.signal(sig)

@@ -54,7 +54,7 @@ func TestWarningsSayWhatToDo(t *testing.T) {
 		if o.MaxConnections == 0 {
 			o.MaxConnections = 10
 		}
-		(&server{options: o, remarks: settings.Remarks, log: log, descriptors: 1000, memory: gigabyte}).warn()
+		(&server{log: log, descriptors: 1000, memory: gigabyte}).remark(o, settings.Remarks)
 		log.Close(time.Second)
 		text := out.String()
 		if count := strings.Count(text, "[WRN]"); c.want == "" && count > 0 || c.want != "" && count != 1 || !strings.Contains(text, c.want) || !strings.Contains(text, c.cure) {
