@@ -53,7 +53,11 @@ func (s *Session) begin() {
 // beginning of a handshake. In front of INFO nobody says anything else.
 func (s *Session) decides(b []byte) bool {
 	s.set(undecided, false)
-	if !s.has(ungreeted) && b[0] != recordHandshake {
+	ended := s.shard.terms.tls == nil // TLS, by a reload
+	if ended && s.has(ungreeted) {
+		s.greet(s.shard.greetings().hello)
+	}
+	if ended || !s.has(ungreeted) && b[0] != recordHandshake {
 		s.awaitConnect()
 		return false
 	}

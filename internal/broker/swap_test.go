@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -231,4 +232,35 @@ func TestAReloadOfWhoCertificatesName(t *testing.T) {
 	ann.expect("PONG")
 	r.allow(config.User{Name: "bob"})
 	ann.expect(violation)
+}
+
+// Who has not said yet whether it speaks TLS when a reload ends that is served in the clear, and greeted if it was not.
+func TestAReloadEndsTLSBeforeTheFirstByte(t *testing.T) {
+	for name, first := range map[string]bool{"handshake_first": true, "allow_non_tls": false} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, 1, withTLS(t), func(o *config.Options) {
+				o.TLS.First, o.TLS.AllowNonTLS, o.TLS.Timeout = first, !first, patience
+				o.TLS.FirstFallback = patience
+			})
+			c, err := net.Dial("tcp", r.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if first { // another one behind it, so that the loop knows the first one as well
+				r.dialFirst(clientTLS())
+			} else {
+				r.secret()
+			}
+			r.reload(func(o *config.Options) { o.TLS = config.TLS{} })
+			c.SetDeadline(time.Now().Add(patience))
+			io.WriteString(c, quiet+"\r\nPING\r\n")
+			b := bufio.NewReader(c)
+			for _, want := range []string{"INFO {", "PONG\r\n"} {
+				if line, err := b.ReadString('\n'); err != nil || !strings.HasPrefix(line, want) {
+					t.Fatalf("%q, %v; want %q", line, err, want)
+				}
+			}
+		})
+	}
 }
