@@ -230,6 +230,11 @@ func (s *sim) sleepUntil(at int64) {
 	t.sleeps = false
 }
 
+// compares reports whether a comparison goes on.
+func (s *sim) compares() bool {
+	return slices.ContainsFunc(s.threads, func(t *simThread) bool { return !t.ended && t.sleeps })
+}
+
 // What a user was asked.
 
 // asked notes that a message with a reply subject was delivered to the connection.

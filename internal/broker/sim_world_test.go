@@ -163,7 +163,9 @@ func (s *sim) run() {
 			}
 		}
 	}
-	s.rest(s.patience())
+	for s.rest(s.patience()); s.failure == "" && s.compares(); { // a further CONNECT begins when the first is judged
+		s.rest(s.patience())
+	}
 	s.checkRest()
 	if s.mix.stale && s.failure == "" { // who answers PINGs stays
 		s.rest(8 * s.options.PingInterval)
