@@ -74,8 +74,8 @@ func firstDifference(theirs, ours []string) string {
 // passedOn says whether outcomes differ by the row passed-on alone: a request or
 // a queue message whose takers on another loop had just reached their maximum, or must not have it.
 // Then its 503 may come later, if the connection lives so long, or a member that
-// joined meanwhile got it; who must not have a request is asked late as well, and by then the
-// connection may listen for the answer.
+// joined meanwhile got it; by then the connection may listen for an answer for which it did not when it
+// asked.
 func passedOn(p *plan, theirs, ours *outcome) bool {
 	if !p.maxima() && p.realm == nil {
 		return false
@@ -91,7 +91,8 @@ func passedOn(p *plan, theirs, ours *outcome) bool {
 			tRest = withoutRepeats(tRest, oRest)
 		}
 		missing, more := apart(tLate, oLate)
-		if !slices.Equal(tRest, oRest) || len(more) > 0 && (p.realm == nil || slices.ContainsFunc(more, ours.delivered)) {
+		wrong := func(line string) bool { return ours.delivered(line) || p.realm == nil && slices.Contains(tLate, line) }
+		if !slices.Equal(tRest, oRest) || slices.ContainsFunc(more, wrong) {
 			return false
 		}
 		if last := ours.peers[i]; last[len(last)-1] != endOpen || p.streams[i].further {

@@ -130,6 +130,8 @@ func TestPassedOnIsNarrow(t *testing.T) {
 	}{
 		"late":             {counted, got(late, "PONG", "open"), got("PONG", late, "open"), true},
 		"without maximum":  {plain, got(late, "PONG", "open"), got("PONG", late, "open"), false},
+		"listens by then":  {counted, got("PONG", "open"), got("PONG", late, "open"), true},
+		"listens, and got": {counted, got("MSG a 1 r 1 | x", "PONG", "open"), got("MSG a 1 r 1 | x", "PONG", late, "open"), false},
 		"closed":           {counted, got(late, "PONG", "closed"), got("PONG", "closed"), true},
 		"never":            {counted, got(late, "PONG", "open"), got("PONG", "open"), false},
 		"inbox dropped":    {again, got(late, "PONG", "open"), got("PONG", "open"), true},
