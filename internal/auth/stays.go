@@ -30,7 +30,7 @@ func (a *Authority) Stays(u *User, via ConnectionType, certificate *x509.Certifi
 	if now == nil || !now.mayUse(via) || a.Maps() && !a.certifies(now, via, certificate) {
 		return nil, false
 	}
-	return now, now == a.anonymous || now.secret.same(&u.secret)
+	return now, now == a.anonymous && !now.secret.hashed() || now.secret.same(&u.secret)
 }
 
 // certifies reports whether a certificate names the user.

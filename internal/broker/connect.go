@@ -23,7 +23,7 @@ func (s *Session) connect(op *parser.Op) {
 		return
 	}
 	s.adopt(c)
-	if s.has(connected) {
+	if s.has(connected) || sh.terms.authority.Required() { // a reload may have come between SUB and a first CONNECT
 		sh.loop.Enter()
 		s.dropAll()
 		sh.loop.Leave()
@@ -99,7 +99,7 @@ func (s *Session) ping(*parser.Op) {
 	s.set(firstPongSent, true)
 	if s.has(asyncInfo) {
 		sh := s.shard
-		s.send(sh.greetings().welcome.AppendConnected(sh.loop.Tail(sh.terms.greetingMax), s.id, sh.clientIP(s.remote),
+		s.send(sh.greetings().welcome.AppendConnected(sh.loop.Tail(sh.terms.greetingMax+len(s.table.account.name)*escapedMax), s.id, sh.clientIP(s.remote),
 			proto.Connected{MaxPayload: s.parser.MaxPayload, Account: s.table.account.name, SystemAccount: s.table.account == sh.terms.system}))
 	}
 }

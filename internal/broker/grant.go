@@ -3,6 +3,7 @@ package broker
 import (
 	"gnatsd-ev/internal/auth"
 	"gnatsd-ev/internal/config"
+	"gnatsd-ev/internal/invariant"
 	"gnatsd-ev/internal/proto"
 )
 
@@ -61,6 +62,9 @@ func (s *Session) enter(user *auth.User) bool {
 		return true
 	}
 	s.depart()
+	if invariant.Enabled {
+		invariant.Check(s.subs.count() == 0 || s.lives(user), "%s takes subscriptions into another account", s)
+	}
 	g := s.shard.terms.grants[user.Account()]
 	if g == nil || !g.account.admit(g.sessionsMax) { // a reload may have taken the account, and not yet come to the session
 		return false

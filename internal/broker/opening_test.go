@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +141,11 @@ func TestTLSOrNotByteByByte(t *testing.T) {
 	s.works()
 }
 
+// deaf leaves what comes to others.
+type deaf struct{ net.Conn }
+
+func (deaf) Read([]byte) (int, error) { return 0, io.EOF }
+
 // drip writes byte by byte.
 type drip struct{ net.Conn }
 
@@ -201,7 +208,7 @@ func TestTooManyHandshakes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go tls.Client(&firstFlight{Conn: c}, clientTLS()).Handshake()
+		go tls.Client(&firstFlight{Conn: deaf{c}}, clientTLS()).Handshake()
 		if said, _ := io.ReadAll(c); string(said) != "-ERR 'Connection throttling is active. Please try again later.'\r\n" {
 			t.Errorf("refused with %q", said)
 		}
@@ -354,5 +361,15 @@ func TestHalfOpenHandshakesAreBounded(t *testing.T) {
 	r.Shutdown(0)
 	for range share + share/2 - 1 {
 		<-gone
+	}
+}
+
+// Writing a subject takes the square of its length, and a stranger chooses it: long ones are not written, nor very many.
+func TestCertificatesOfStrangersAreShownInShort(t *testing.T) {
+	long, short := &x509.Certificate{RawSubject: make([]byte, 250<<10)}, &x509.Certificate{RawSubject: make([]byte, 20)}
+	long.Subject.CommonName, short.Subject.CommonName = "long", "short"
+	text := certificateNames(slices.Repeat([]*x509.Certificate{long, short}, 50))
+	if strings.Contains(text, "CN=long") || strings.Count(text, "CN=short") != certificatesShown/2 {
+		t.Errorf("shown as %.300q", text)
 	}
 }

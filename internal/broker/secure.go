@@ -33,7 +33,7 @@ type securing struct {
 	// Home loop only.
 	session  *Session
 	deadline int64  // when the handshake must be over
-	begun    bool   // the first bytes have come
+	came     int    // bytes of it
 	held     []byte // they wait for their turn
 }
 
@@ -56,10 +56,10 @@ func (s *Session) securing() *securing { return s.conn.Layer().(*securing) }
 
 // Open hands on what the handshake waits for. Nothing more is read until it asks.
 func (x *securing) Open(dst, in []byte) (int, bool, error) {
-	if !x.begun && len(in) > 0 {
-		x.begun = true
-		x.home.Charge(&x.session.conn, handshakeCost)
-		if !x.takesTurn(in) {
+	if first := x.came == 0; len(in) > 0 {
+		x.came += len(in)
+		x.home.Charge(&x.session.conn, handshakeCost+2*x.came) // crypto/tls keeps messages in buffers that double
+		if first && !x.takesTurn(in) {
 			return 0, false, nil
 		}
 	}
@@ -240,11 +240,21 @@ func unverified(err error) string {
 	return " (" + certificateNames(e.UnverifiedCertificates) + ")"
 }
 
+// Of a client's certificates, which nobody has vouched for, log lines show so many, and subjects of so many bytes.
+const (
+	certificatesShown = 8
+	subjectShownMax   = 1 << 10
+)
+
 // certificateNames lists subjects and fingerprints.
 func certificateNames(certs []*x509.Certificate) string {
 	var names []string
-	for _, c := range certs {
-		names = append(names, fmt.Sprintf("%s SHA-256: %x", c.Subject, sha256.Sum256(c.Raw)))
+	for _, c := range certs[:min(len(certs), certificatesShown)] {
+		subject := "a subject too long to be shown"
+		if len(c.RawSubject) <= subjectShownMax { // writing it takes the square of its length
+			subject = c.Subject.String()
+		}
+		names = append(names, fmt.Sprintf("%s SHA-256: %x", subject, sha256.Sum256(c.Raw)))
 	}
 	return strings.Join(names, "; ")
 }

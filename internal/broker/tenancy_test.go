@@ -245,3 +245,24 @@ func TestAccountsAreSmall(t *testing.T) {
 		t.Errorf("an account with a pattern on two loops takes %d bytes more", n)
 	}
 }
+
+// What a client subscribed to before a reload had anybody prove who it is, and before it said CONNECT, does not follow it
+// into the account it turns out to be of; nor does it stay where it was.
+func TestSubscriptionsFromBeforeConnectStayBehind(t *testing.T) {
+	r := start(t, 1)
+	early := r.raw("subscribes without CONNECT")
+	early.greeting()
+	early.send("SUB > 1")
+	early.want("it may", "+OK")
+	r.reload(func(o *config.Options) {
+		o.Accounts = []config.Account{{Name: "$SYS", Limits: config.NoLimits()}}
+		o.Authorization = config.Authorization{Users: []config.User{{Name: "s", Password: "pw", Account: "$SYS"}}, Nameless: true}
+	})
+	other := r.dial("stays nameless", quiet)
+	early.send(as("s", "pw"), "PING")
+	early.pong("it is of the system's account now")
+	other.send(pub("x", "for the global account"))
+	other.barrier("it has published")
+	early.send("PING")
+	early.pong("and nothing came")
+}

@@ -118,7 +118,7 @@ func (o *Options) forgets(name string, before, after any) bool {
 		return false
 	}
 	for _, u := range o.Authorization.Users {
-		if u.Name == before {
+		if u.Name == before || u.NKey == before {
 			return false
 		}
 	}

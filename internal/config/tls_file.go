@@ -163,8 +163,8 @@ func setFirst(d *draft, s string) error {
 		t.FirstFallback = autoFallback
 	default:
 		d, err := time.ParseDuration(s)
-		if err != nil || d < 0 {
-			return errors.New(`true, false, auto or a duration such as "300ms" is wanted`)
+		if err != nil || d < 0 || d > time.Hour {
+			return errors.New(`true, false, auto or a duration such as "300ms" is wanted, an hour at most`)
 		}
 		t.FirstFallback = d
 	}

@@ -10,9 +10,9 @@ import (
 // secretFields are the fields of CONNECT whose values must not reach a log.
 var secretFields = []string{"pass", "auth_token", "sig", "nkey", "jwt", "proxy_sig"}
 
-// secretWord is where one of them may begin in what is no JSON. A name may be written with escapes, and is
-// then not looked at.
-var secretWord = regexp.MustCompile(`(?i)"(?:` + strings.Join(secretFields, "|") + `)"\s*:|\\u`)
+// secretWord is where one of them may begin in what is no JSON, however that is quoted. A name may be written with escapes,
+// and is then not looked at.
+var secretWord = regexp.MustCompile(`(?i)(?:` + strings.Join(secretFields, "|") + `)["']?\s*:?|\\u`)
 
 const redacted = `"[REDACTED]"`
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"gnatsd-ev/internal/broker"
 	"gnatsd-ev/internal/config"
@@ -60,6 +61,9 @@ func (s *server) reloaded(now state) {
 	}
 }
 
+// reloadWait is how long the end of the program waits for a reload.
+const reloadWait = 4 * time.Second
+
 // stopReload ends one that runs, as the program does.
 func (s *server) stopReload() {
 	r := &s.reloads
@@ -72,6 +76,7 @@ func (s *server) stopReload() {
 		s.options, s.ports = now.options, now.ports
 	case <-s.broken: // no loop may answer any more
 		s.isBroken() // for who asks next
+	case <-time.After(reloadWait): // it waits for the disk or the net, and nothing is different yet
 	}
 	r.done = nil
 }
@@ -83,6 +88,11 @@ func (s *server) renew(was state, quit <-chan struct{}) state {
 	if err != nil {
 		s.logRefusal(err)
 		return was
+	}
+	select {
+	case <-quit:
+		return was
+	default:
 	}
 	now := state{n.options, was.ports}
 	for _, line := range n.lines {
@@ -174,7 +184,9 @@ func (s *server) rewriteFiles(was state, now *state) {
 			s.log.Errorf("Error writing ports file: %v", err)
 			return
 		}
-		s.removePorts(was.ports)
+		if name != was.ports {
+			s.removePorts(was.ports)
+		}
 		now.ports = name
 	}
 }

@@ -100,7 +100,9 @@ func (t *TLS) shake() {
 		s.acceptor.gate.Leave()
 	}
 	s.over = true
-	s.givenBack()
+	if !s.aborted.Load() { // else nobody takes it, and word that it was given back before may not have come yet
+		s.givenBack()
+	}
 }
 
 // A Panic is how a handshake ends that has panicked: only this connection does.

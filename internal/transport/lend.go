@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"reflect"
 	"sync"
 	"unsafe"
@@ -73,6 +74,17 @@ func (t *TLS) giveBack() {
 	field[bytes.Reader](t.conn, found.input).Reset(nil) // else it would hold on to the buffer
 	spare.Put(t.lent)
 	t.lent = nil
+}
+
+// messageMax is more than any message of a handshake that clients send behind the handshake; crypto/tls would keep up to
+// 256 KB of one until its end comes.
+const messageMax = 4 << 10
+
+var errHoarding = errors.New("tls: a message behind the handshake is too long")
+
+// hoards reports whether the peer has begun a message that must not be so long.
+func (t *TLS) hoards() bool {
+	return lendable && field[bytes.Buffer](t.conn, found.hand).Len() > messageMax
 }
 
 // forgetHandshake drops what the handshake has left in the buffers, if that was all read.

@@ -46,7 +46,10 @@ func (t *TLS) Open(dst, in []byte) (n int, more bool, err error) {
 		case err == nil || blocks(err):
 			t.pipe.in = nil
 			t.giveBack()
-			return n, false, nil
+			if !t.hoards() {
+				return n, false, nil
+			}
+			t.failed = errHoarding
 		default:
 			t.failed, t.pipe.in = err, nil
 			t.giveBack()
