@@ -43,7 +43,7 @@ func twinNext(in string) (op, rest string, kind ErrorKind) {
 		}
 		return "", in, UnknownOperation
 	}
-	verb := strings.ToUpper(strings.TrimRight(word, " \t"))
+	verb := upperASCII(strings.TrimRight(word, " \t"))
 	behind := in[len(verb):]
 	args := behind
 	if verb != "PING" && verb != "PONG" && verb != "+OK" {
@@ -130,4 +130,15 @@ func twinPublish(verb string, fields []string, in, rest string) (string, string,
 		op += " h=" + strconv.Itoa(header)
 	}
 	return op + " p=" + rest[:total], rest[total+2:], 0
+}
+
+// upperASCII is strings.ToUpper without letters outside of ASCII, of which some have capitals inside.
+func upperASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'a' <= c && c <= 'z' {
+			b[i] = c - 'a' + 'A'
+		}
+	}
+	return string(b)
 }

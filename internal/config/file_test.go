@@ -333,7 +333,7 @@ func FuzzFile(f *testing.F) {
 			return
 		}
 		o := s.Options
-		if o.Authorization.Required || o.MaxPayload <= 0 || int64(o.MaxPayload) > o.MaxPending || o.PingInterval <= 0 || o.WriteDeadline <= 0 || o.Port < RandomPort || o.Port > 65535 {
+		if o.MaxPayload <= 0 || int64(o.MaxPayload) > o.MaxPending || o.PingInterval <= 0 || o.WriteDeadline <= 0 || o.Port < RandomPort || o.Port > 65535 {
 			t.Errorf("bad options were let through: %+v", o)
 		}
 	})
