@@ -36,14 +36,15 @@ func twinOutcome(in string) outcome {
 
 // twinNext returns the first operation as describe writes it and what is behind it; "" when there is none yet.
 func twinNext(in string) (op, rest string, kind ErrorKind) {
-	word := twinWord.FindString(in)
+	plain := ascii(in)
+	word := twinWord.FindString(plain)
 	if word == "" {
-		if twinWordPart.MatchString(in) || twinWord.MatchString(in+" ") {
+		if twinWordPart.MatchString(plain) || twinWord.MatchString(plain+" ") {
 			return "", in, 0
 		}
 		return "", in, UnknownOperation
 	}
-	verb := upperASCII(strings.TrimRight(word, " \t"))
+	verb := strings.ToUpper(strings.TrimRight(word, " \t"))
 	behind := in[len(verb):]
 	args := behind
 	if verb != "PING" && verb != "PONG" && verb != "+OK" {
@@ -132,12 +133,12 @@ func twinPublish(verb string, fields []string, in, rest string) (string, string,
 	return op + " p=" + rest[:total], rest[total+2:], 0
 }
 
-// upperASCII is strings.ToUpper without letters outside of ASCII, of which some have capitals inside.
-func upperASCII(s string) string {
+// ascii has a byte that is in no word for each outside of ASCII, where there are other letters that are an S in capitals.
+func ascii(s string) string {
 	b := []byte(s)
 	for i, c := range b {
-		if 'a' <= c && c <= 'z' {
-			b[i] = c - 'a' + 'A'
+		if c >= 0x80 {
+			b[i] = 0
 		}
 	}
 	return string(b)
