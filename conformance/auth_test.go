@@ -66,15 +66,21 @@ func TestClientsComeInByFlags(t *testing.T) {
 	})
 }
 
-func TestClientsComeInByNKey(t *testing.T) {
+// userKey makes a user's key, and what of it is public.
+func userKey(t *testing.T) (key nkeys.KeyPair, public string) {
+	t.Helper()
 	key, err := nkeys.CreateUser()
+	if err == nil {
+		public, err = key.PublicKey()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	public, err := key.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
+	return key, public
+}
+
+func TestClientsComeInByNKey(t *testing.T) {
+	key, public := userKey(t)
 	onEach(t, configOf(fmt.Sprintf(`{"authorization":{"users":[{"nkey":%q}]}}`, public)), func(t *testing.T, s server) {
 		flush(t, connect(t, s, nats.Nkey(public, key.Sign)))
 		refused(t, s, "a signature of something else", nats.Nkey(public, func([]byte) ([]byte, error) { return key.Sign([]byte("something else")) }))

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nkeys"
 	"golang.org/x/crypto/bcrypt"
 )
 
@@ -30,14 +29,7 @@ func doors(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := nkeys.CreateUser()
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := key.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, public := userKey(t)
 	users := fmt.Sprintf("authorization { users: [\n{ user: plain, password: pw, permissions: { publish: { deny: denied }, subscribe: { deny: denied } } }\n"+
 		"{ user: ws, password: pw, allowed_connection_types: [WEBSOCKET] }\n{ user: both, password: pw, allowed_connection_types: [WEBSOCKET, STANDARD] }\n{ user: hashed, password: %q }\n{ nkey: %s }\n{ user: open }\n] }\n", hash, public)
 	all := map[string]string{"nobody": users, "one user": "authorization { user: u, password: p }\n", "a token": "authorization { token: t }\n"}

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nkeys"
 	"golang.org/x/crypto/bcrypt"
 )
 
@@ -24,14 +23,7 @@ func methods(t *testing.T) []method {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := nkeys.CreateUser()
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := key.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, public := userKey(t)
 	users := fmt.Sprintf("authorization { users: [ { user: u, password: pw }, { user: hashed, password: %q }, { nkey: %s } ] }\n", hash, public)
 	one := "authorization { user: u, password: pw }\n"
 	token := "authorization { token: t0ken }\n"

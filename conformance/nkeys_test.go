@@ -48,22 +48,8 @@ func (c *signer) proves(t *testing.T, key, sig string) string {
 
 // Only the whole key with the whole signature of the nonce of this connection comes in (advisory 2026-23).
 func TestKeysAndSignaturesThatAreNone(t *testing.T) {
-	key, err := nkeys.CreateUser()
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := key.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := nkeys.CreateUser()
-	if err != nil {
-		t.Fatal(err)
-	}
-	otherPublic, err := other.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, public := userKey(t)
+	other, otherPublic := userKey(t)
 	sign := func(k nkeys.KeyPair, text string) []byte {
 		sig, err := k.Sign([]byte(text))
 		if err != nil {

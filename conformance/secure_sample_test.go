@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nkeys"
 )
 
 // sampleKey is the key that stands in docs/secure.conf; nobody has its seed.
@@ -25,14 +24,7 @@ func TestSampleOfPermissions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := nkeys.CreateUser()
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := key.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, public := userKey(t)
 	onEach(t, configOf(string(file)), func(t *testing.T, s server) {
 		flush(t, connect(t, s, nats.UserInfo("sensor", "one")))
 		refused(t, s, "the password of another", nats.UserInfo("sensor", "two"))

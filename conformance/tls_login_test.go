@@ -10,20 +10,12 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nkeys"
 )
 
 // Users come in by password and by nkey over TLS, both asked for in one file, and their permissions hold there.
 func TestTLSLogin(t *testing.T) {
 	v := vouch(t)
-	key, err := nkeys.CreateUser()
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := key.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, public := userKey(t)
 	const permissions = `permissions: { publish: { deny: "no.pub" }, subscribe: { deny: "no.sub" } }`
 	text := fmt.Sprintf("tls { cert_file: %q, key_file: %q, timeout: 5 }\nauthorization { users: [\n{ user: u, password: pw, %s }\n{ nkey: %s, %s }\n] }\n",
 		v.server.Cert, v.server.Key, permissions, public, permissions)

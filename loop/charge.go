@@ -9,9 +9,8 @@ func (l *Loop) Charge(c *Conn, n int) {
 		return
 	}
 	if v.charge == nil {
-		v.charge = &input{conn: c, since: l.now, ages: &l.guarded}
-		v.charge.ages.Add(&v.charge.age, v.charge)
-		v.charge.ages.count++
+		v.charge = &input{}
+		l.guarded.begin(v.charge, c, l.now)
 	}
 	l.counts.owner += n - v.charge.counted
 	l.recount(v.charge, n)

@@ -77,9 +77,7 @@ func (l *Loop) rescue(c *Conn, was int) {
 		l.broken(p)
 	}
 	l.entered = was // a panic in what follows is everybody's
-	l.group.panics.Add(1)
-	l.Close(c)
-	l.group.config.Panicked(l, c.peer, p)
+	l.Broke(c, p)
 }
 
 // Broke ends a connection because what its owner did for it alone beside the loop has panicked. Home loop only.

@@ -51,14 +51,20 @@ func (l *Loop) age(c *Conn, begun bool) {
 		return
 	}
 	if in.ages == nil {
-		in.conn, in.since, in.ages = c, l.now, &l.unfinished
+		ages := &l.unfinished
 		if c.guarded {
-			in.ages = &l.guarded
+			ages = &l.guarded
 		}
-		in.ages.Add(&in.age, in)
-		in.ages.count++
+		ages.begin(in, c, l.now)
 	}
 	l.recount(in, cap(in.buf)+inputCost)
+}
+
+// begin puts a connection's input behind all others.
+func (a *ages) begin(in *input, c *Conn, now int64) {
+	in.conn, in.since, in.ages = c, now, a
+	a.Add(&in.age, in)
+	a.count++
 }
 
 // recount says what unfinished input takes; what takes nothing is not on a list.

@@ -26,16 +26,15 @@ type Identity struct {
 
 // Facts are what there is to say of a broker. Those of a moment do not change; a reload makes others.
 type Facts struct {
-	Options        *config.Options // in force
-	Loaded         time.Time       // when they were read
-	Loops          int
-	Poller         string // epoll or kqueue
-	Pinning        string // to which processors loops are bound, or why they are not
-	Listeners      []net.Addr
-	MaxConnections int
-	CertNotAfter   time.Time     // when the server's certificate ends; zero without TLS
-	AuthRequired   bool          // clients prove who they are, or are taken for somebody
-	AuthTimeout    time.Duration // how long they have for that
+	Options      *config.Options // in force
+	Loaded       time.Time       // when they were read
+	Loops        int
+	Poller       string // epoll or kqueue
+	Pinning      string // to which processors loops are bound, or why they are not
+	Listeners    []net.Addr
+	CertNotAfter time.Time     // when the server's certificate ends; zero without TLS
+	AuthRequired bool          // clients prove who they are, or are taken for somebody
+	AuthTimeout  time.Duration // how long they have for that
 }
 
 // A ListenError says which address could not be bound, and why.
@@ -60,7 +59,7 @@ type Broker struct {
 	shards  []*shard // by loop
 	global  *Account // $G, where everybody lives who has no other
 	budget  loop.Budget
-	gate    transport.Gate // for what computes long beside the loops
+	gate    *transport.Gate // for what computes long beside the loops
 
 	unwatch func() // ends the watchdog; set by Start
 
@@ -69,10 +68,9 @@ type Broker struct {
 	facts atomic.Pointer[Facts]
 
 	// changing is held by Start, Apply and Shutdown, and guards what follows.
-	changing  sync.Mutex
-	helpers   helpers               // nil where no check was slow so far
-	acceptors []*transport.Acceptor // of all terms there were
-	ended     bool
+	changing sync.Mutex
+	helpers  helpers // nil where no check was slow so far
+	ended    bool
 
 	// Any goroutine.
 	lameDuck  atomic.Bool
@@ -113,7 +111,7 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 		return nil, err
 	}
 	b.terms.Store(t)
-	b.acceptors, b.global = t.accepting(), t.grants[proto.GlobalAccount].account
+	b.global = t.grants[proto.GlobalAccount].account
 	group, err := loop.NewGroup(loop.Config{
 		Kernel: f.kernel, Loops: place.loops, CPUs: place.cpus, WriteDeadline: int64(o.WriteDeadline),
 		HeldMax: f.heldMax, Budget: b.budget,
@@ -143,7 +141,7 @@ func newOver(f footing, o *config.Options, id Identity, log *logging.Logger) (*B
 
 // state makes the facts that follow from terms.
 func (b *Broker) state(f Facts, t *terms) {
-	f.Options, f.Loaded, f.MaxConnections = t.options, time.Now(), t.options.MaxConnections
+	f.Options, f.Loaded = t.options, time.Now()
 	f.AuthRequired, f.AuthTimeout, f.CertNotAfter = t.authority.Required(), t.authority.Timeout(), t.certEnds
 	b.facts.Store(&f)
 }
@@ -215,9 +213,7 @@ func (b *Broker) Shutdown(deadline time.Duration) {
 	defer b.changing.Unlock()
 	b.ended = true
 	b.group.Stop(int64(deadline))
-	for _, a := range b.acceptors {
-		a.Wait()
-	}
+	b.gate.Wait()
 	b.terms.Load().throttle.stop()
 	if b.unwatch != nil {
 		b.unwatch()

@@ -55,9 +55,6 @@ func (b *Broker) Apply(c *Change, quit <-chan struct{}) bool {
 	}
 	t, old := c.next, b.terms.Load()
 	b.engage(t)
-	if c.NewTLS {
-		b.acceptors = append(b.acceptors, t.accepting()...)
-	}
 	b.terms.Store(t)
 	if !b.sweep(t, quit) || !b.shed(t.options.MaxConnections, quit) || !b.shedAccounts(t, quit) || !b.shedUnpinned(old, t, quit) {
 		return false

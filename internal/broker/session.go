@@ -191,8 +191,7 @@ func (s *Session) Opened() {
 		sh.log.Debugf("%s - Client connection created", s)
 	}
 	if !sh.broker.admit(sh.terms.options.MaxConnections) {
-		sh.log.Limited(errorLevel, "maximum connections", "%s - maximum connections exceeded", s)
-		s.endWith(proto.ErrConnections, proto.MaxConnectionsExceeded)
+		s.tooMany()
 		return
 	}
 	s.set(counted, true)

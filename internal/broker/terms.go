@@ -36,14 +36,16 @@ type terms struct {
 // newTerms reads what keeps strangers out: who may come in, and the certificates. It greets nobody yet, since
 // listeners are bound only later. What is as in the terms before, if there are any, is taken from them, and so are
 // accounts that have a name again.
-func newTerms(o *config.Options, gate transport.Gate, old *terms, loops int) (*terms, error) {
+func newTerms(o *config.Options, gate *transport.Gate, old *terms, loops int) (*terms, error) {
 	t := &terms{options: o}
 	t.grant(o, old, loops)
 	if err := t.choose(old); err != nil {
 		return nil, err
 	}
-	if t.throttle = newThrottle(o.TLS.RateLimit); old != nil {
+	if old != nil {
 		t.throttle = old.throttle // the rate cannot change
+	} else {
+		t.throttle = newThrottle(o.TLS.RateLimit)
 	}
 	if !o.TLS.On() {
 		return t, nil
@@ -93,14 +95,6 @@ func samePapers(a, b *tls.Config) bool {
 	return slices.EqualFunc(a.Certificates, b.Certificates, func(a, b tls.Certificate) bool {
 		return slices.EqualFunc(a.Certificate, b.Certificate, slices.Equal[[]byte])
 	})
-}
-
-// accepting is what accepts handshakes by these terms, or nothing.
-func (t *terms) accepting() []*transport.Acceptor {
-	if t.tls == nil {
-		return nil
-	}
-	return []*transport.Acceptor{t.tls}
 }
 
 // greet says how clients are greeted from now on.

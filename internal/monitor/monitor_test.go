@@ -29,7 +29,7 @@ type made struct {
 
 func (s *made) Stats() broker.Stats { return *s.stats.Load() }
 func (s *made) Facts() broker.Facts {
-	return broker.Facts{Options: s.options, Listeners: []net.Addr{&net.TCPAddr{Port: 4222}}, MaxConnections: 100}
+	return broker.Facts{Options: s.options, Listeners: []net.Addr{&net.TCPAddr{Port: 4222}}}
 }
 
 // odd is a name as nobody should give it.
@@ -41,7 +41,7 @@ func serve(t *testing.T, out io.Writer, stats broker.Stats) (*Monitor, *made) {
 	s := &made{}
 	s.stats.Store(&stats)
 	o := config.Default()
-	o.Host, o.HTTPPort, o.MaxSubscriptions = "127.0.0.1", config.RandomPort, 7
+	o.Host, o.HTTPPort, o.MaxSubscriptions, o.MaxConnections = "127.0.0.1", config.RandomPort, 7, 100
 	s.options = o
 	log, err := logging.New(logging.Options{Output: out})
 	if err != nil {

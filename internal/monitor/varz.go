@@ -155,7 +155,7 @@ func (m *Monitor) configured() *varz {
 		ServerID: id.ID, ServerName: id.Name, Version: proto.VersionLevel, Proto: proto.ProtoLevel,
 		GitCommit: id.GitCommit, Go: runtime.Version(), Host: o.Host, Port: f.Port(),
 		AuthRequired: f.AuthRequired, AuthTimeout: f.AuthTimeout.Seconds(),
-		MaxConnections: f.MaxConnections, MaxSubs: o.MaxSubscriptions, PingInterval: o.PingInterval, PingMax: o.PingMax,
+		MaxConnections: o.MaxConnections, MaxSubs: o.MaxSubscriptions, PingInterval: o.PingInterval, PingMax: o.PingMax,
 		HTTPHost: o.MonitorHost(), HTTPPort: m.port, MaxControlLine: o.MaxControlLine, MaxPayload: int(o.MaxPayload),
 		TLSRequired: o.TLS.Required(), TLSVerify: o.TLS.Verify, TLSTimeout: o.TLS.Timeout.Seconds(), CertNotAfter: f.CertNotAfter,
 		SystemAccount: o.System(),

@@ -59,7 +59,7 @@ func (s *server) banner(f broker.Facts) {
 	s.log.Infof("  Pinning:  %s", pinning(f))
 	s.log.Infof("  Sending:  %s", s.sending())
 	s.log.Infof("  Memory:   %s for readers and unfinished input, %s", megabytes(s.options.MaxPendingTotal), s.ofMemory())
-	s.log.Infof("  Files:    %d open files allowed, up to %d connections", s.descriptors, max(f.MaxConnections, 0))
+	s.log.Infof("  Files:    %d open files allowed, up to %d connections", s.descriptors, max(f.Options.MaxConnections, 0))
 }
 
 // ofMemory says what there is.

@@ -76,7 +76,7 @@ func (s *server) stopReload() {
 		s.options, s.ports = now.options, now.ports
 	case <-s.broken: // no loop may answer any more
 		s.isBroken() // for who asks next
-	case <-time.After(reloadWait): // it waits for the disk or the net, and nothing is different yet
+	case <-time.After(reloadWait): // as a rule it waits for the disk or the net, and nothing is different yet
 	}
 	r.done = nil
 }
@@ -91,6 +91,9 @@ func (s *server) renew(was state, quit <-chan struct{}) state {
 	}
 	select {
 	case <-quit:
+		if n.outlet != nil {
+			n.outlet.Close()
+		}
 		return was
 	default:
 	}

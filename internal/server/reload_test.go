@@ -132,6 +132,18 @@ func TestReloadsOfOneLife(t *testing.T) {
 	r.exits(0)
 }
 
+// A reload that waits for a file nobody reads does not keep the process from ending.
+func TestTheEndDoesNotWaitForAReload(t *testing.T) {
+	r := startReloader(t, "max_payload: 1000\n")
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	r.reload(fmt.Sprintf("log_file: %q\n", pipe), "stderr", `[INF] Trapped "hangup" signal`)
+	r.signal(syscall.SIGTERM)
+	r.exits(0)
+}
+
 // The log moves with its lines, and so do the files that tell of the process.
 func TestAReloadMovesFiles(t *testing.T) {
 	r := &reloader{conf: filepath.Join(t.TempDir(), "conf")}

@@ -6,7 +6,7 @@ import "crypto/tls"
 type Initiator struct{ side *Acceptor }
 
 // NewInitiator returns one whose handshakes compute behind gate. config is copied.
-func NewInitiator(config *tls.Config, gate Gate) *Initiator {
+func NewInitiator(config *tls.Config, gate *Gate) *Initiator {
 	return &Initiator{NewAcceptor(config, gate)}
 }
 
@@ -17,8 +17,8 @@ func (i *Initiator) Initiate(givenBack func()) *TLS {
 	return t
 }
 
-// Wait is that of the Acceptor.
-func (i *Initiator) Wait() { i.side.Wait() }
+// Wait is that of the gate.
+func (i *Initiator) Wait() { i.side.gate.Wait() }
 
 // Begin has the handshake say the first word: the connection is Away until it is given back. Owner
 // only.

@@ -9,28 +9,34 @@ import (
 	"sync/atomic"
 )
 
-// A Gate bounds how many goroutines compute at a time. Who waits at it holds no thread. Any
+// A Gate bounds how many goroutines of handshakes compute at a time. Who waits at it holds no thread. Any
 // goroutine.
-type Gate chan struct{}
+type Gate struct {
+	places  chan struct{}
+	running sync.WaitGroup // goroutines of handshakes, of all acceptors
+}
 
 // NewGate returns a gate for n at a time.
-func NewGate(n int) Gate { return make(Gate, n) }
+func NewGate(n int) *Gate { return &Gate{places: make(chan struct{}, n)} }
 
 // Enter waits for a place.
-func (g Gate) Enter() { g <- struct{}{} }
+func (g *Gate) Enter() { g.places <- struct{}{} }
 
 // Leave gives it back.
-func (g Gate) Leave() { <-g }
+func (g *Gate) Leave() { <-g.places }
+
+// Wait returns when no goroutine of a handshake runs. Those that still wait for input must have
+// been told to Abort.
+func (g *Gate) Wait() { g.running.Wait() }
 
 // An Acceptor is the server's side of TLS for any number of connections. Any goroutine.
 type Acceptor struct {
-	config  *tls.Config
-	gate    Gate
-	running sync.WaitGroup // goroutines of handshakes
+	config *tls.Config
+	gate   *Gate
 }
 
 // NewAcceptor returns one whose handshakes compute behind gate. config is copied.
-func NewAcceptor(config *tls.Config, gate Gate) *Acceptor {
+func NewAcceptor(config *tls.Config, gate *Gate) *Acceptor {
 	config = config.Clone()
 	config.DynamicRecordSizingDisabled = true // records as large as may be: what is small is sent alone anyway
 	return &Acceptor{config: config, gate: gate}
@@ -50,10 +56,6 @@ func (a *Acceptor) begin(givenBack func()) *TLS {
 	t.pipe.wait = t.nextInput
 	return t
 }
-
-// Wait returns when no goroutine of a handshake runs. Those that still wait for input must have
-// been told to Abort.
-func (a *Acceptor) Wait() { a.running.Wait() }
 
 // handshake is what a connection has until it is over.
 type handshake struct {
@@ -84,14 +86,14 @@ func (t *TLS) start() {
 		return
 	}
 	s.began = true
-	s.acceptor.running.Add(1)
+	s.acceptor.gate.running.Add(1)
 	go t.shake()
 }
 
 // shake is the goroutine.
 func (t *TLS) shake() {
 	s := t.shaking
-	defer s.acceptor.running.Done()
+	defer s.acceptor.gate.running.Done()
 	if s.err = t.enter(); s.err == nil {
 		s.err = t.compute()
 	}

@@ -106,7 +106,7 @@ func TestBothWaysHoweverCut(t *testing.T) {
 				if got := <-heard; !bytes.Equal(got, bytes.Join(hear, nil)) {
 					t.Errorf("%s: the client got %d bytes that differ; failed: %d", name, len(got), len(failed))
 				}
-				l.acceptor.Wait()
+				l.acceptor.gate.Wait()
 			}
 		})
 	}
@@ -271,7 +271,7 @@ func TestAbort(t *testing.T) {
 		t.Error("a hello was a handshake")
 	}
 	l.tls.Abort()
-	a.Wait() // nobody takes it back, and so it is not given back: that would wait for ever here
+	a.gate.Wait() // nobody takes it back, and so it is not given back: that would wait for ever here
 	if over, err := l.tls.Taken(); !over || err != errAborted {
 		t.Errorf("over: %v, %v", over, err)
 	}
@@ -282,7 +282,7 @@ func TestAbort(t *testing.T) {
 	l.tls.Open(nil, <-l.toServer)
 	l.tls.Abort()
 	a.gate.Leave()
-	a.Wait()
+	a.gate.Wait()
 	if over, err := l.tls.Taken(); !over || err != errAborted || len(l.tls.pipe.out) > 0 {
 		t.Errorf("over: %v, %v, %d bytes computed", over, err, len(l.tls.pipe.out))
 	}
